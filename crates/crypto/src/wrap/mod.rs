@@ -1,0 +1,240 @@
+//! Wrapping document keys under key pairs.
+//!
+//! The algorithms are a closed set; each name is fixed by the key registry's entry of its serial.
+//! A label binds a wrapped key to its algorithm, its serial and its document, so that one pasted
+//! into another document's row does not open.
+
+pub mod rsa_oaep;
+
+use std::fmt;
+
+use crypt_keeper_secret::{DocumentKey, SecretBytes};
+
+use crate::{DocumentIdBytes, error::WrapError, random::random_bytes};
+use rsa_oaep::{RsaPrivateHalf, RsaPublicHalf};
+
+const LABEL_PREFIX: &[u8] = b"crypt-keeper/wrap/v1\0";
+
+/// How document keys are wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WrapAlgorithm {
+    /// `CK-RSA-OAEP-256`: RSA-3072, OAEP with SHA-256 (MGF1 the same) and our label (RFC 8017).
+    RsaOaep256,
+}
+
+impl WrapAlgorithm {
+    /// Every algorithm this crate implements.
+    pub const ALL: [Self; 1] = [Self::RsaOaep256];
+
+    /// The stored name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RsaOaep256 => "CK-RSA-OAEP-256",
+        }
+    }
+
+    /// The algorithm of exactly this stored name.
+    ///
+    /// # Errors
+    /// [`WrapError::UnknownAlgorithm`] for any other name.
+    pub fn from_name(name: &str) -> Result<Self, WrapError> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|algorithm| algorithm.name() == name)
+            .ok_or(WrapError::UnknownAlgorithm)
+    }
+
+    /// `"crypt-keeper/wrap/v1" 00 algorithm name 00 serial (u64 BE) document id (16)`.
+    fn label(self, serial: u64, document_id: &DocumentIdBytes) -> Vec<u8> {
+        let mut label = Vec::with_capacity(64);
+        label.extend_from_slice(LABEL_PREFIX);
+        label.extend_from_slice(self.name().as_bytes());
+        label.push(0);
+        label.extend_from_slice(&serial.to_be_bytes());
+        label.extend_from_slice(document_id);
+        label
+    }
+}
+
+impl fmt::Display for WrapAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The public half of a key pair: it wraps. Parsed once, used from any number of threads.
+#[derive(Debug, Clone)]
+pub enum PublicHalf {
+    /// Of [`WrapAlgorithm::RsaOaep256`].
+    RsaOaep256(RsaPublicHalf),
+}
+
+impl PublicHalf {
+    /// Reads a stored public half (RSA: SPKI, DER).
+    ///
+    /// # Errors
+    /// [`WrapError::BadPublicHalf`] if it is not exactly what the algorithm asks for.
+    pub fn parse(algorithm: WrapAlgorithm, bytes: &[u8]) -> Result<Self, WrapError> {
+        match algorithm {
+            WrapAlgorithm::RsaOaep256 => Ok(Self::RsaOaep256(RsaPublicHalf::parse(bytes)?)),
+        }
+    }
+
+    /// The bytes to store.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::RsaOaep256(half) => half.as_bytes(),
+        }
+    }
+
+    /// The algorithm it belongs to.
+    #[must_use]
+    pub const fn algorithm(&self) -> WrapAlgorithm {
+        match self {
+            Self::RsaOaep256(_) => WrapAlgorithm::RsaOaep256,
+        }
+    }
+
+    /// Wraps a document's key. Twice gives two different wraps.
+    ///
+    /// # Errors
+    /// [`WrapError::OpenSsl`] if OpenSSL fails.
+    pub fn wrap(
+        &self,
+        key: &DocumentKey,
+        serial: u64,
+        document_id: &DocumentIdBytes,
+    ) -> Result<Vec<u8>, WrapError> {
+        let label = self.algorithm().label(serial, document_id);
+        match self {
+            Self::RsaOaep256(half) => half.wrap(key, &label),
+        }
+    }
+}
+
+/// Two public halves are the same if their stored bytes are.
+impl PartialEq for PublicHalf {
+    fn eq(&self, other: &Self) -> bool {
+        self.algorithm() == other.algorithm() && self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for PublicHalf {}
+
+/// The private half of a key pair: it unwraps. Parsed once, used from any number of threads; a
+/// clone is cheap. OpenSSL wipes it when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub enum PrivateHalf {
+    /// Of [`WrapAlgorithm::RsaOaep256`].
+    RsaOaep256(RsaPrivateHalf),
+}
+
+impl PrivateHalf {
+    /// Reads a private half as it was sealed (RSA: PKCS#8, DER).
+    ///
+    /// # Errors
+    /// [`WrapError::BadPrivateHalf`] if it is not what the algorithm asks for.
+    pub fn parse(algorithm: WrapAlgorithm, bytes: &SecretBytes) -> Result<Self, WrapError> {
+        match algorithm {
+            WrapAlgorithm::RsaOaep256 => Ok(Self::RsaOaep256(RsaPrivateHalf::parse(bytes)?)),
+        }
+    }
+
+    /// The bytes to seal.
+    ///
+    /// # Errors
+    /// [`WrapError::OpenSsl`] if OpenSSL fails.
+    pub fn to_bytes(&self) -> Result<SecretBytes, WrapError> {
+        match self {
+            Self::RsaOaep256(half) => half.to_bytes(),
+        }
+    }
+
+    /// The algorithm it belongs to.
+    #[must_use]
+    pub const fn algorithm(&self) -> WrapAlgorithm {
+        match self {
+            Self::RsaOaep256(_) => WrapAlgorithm::RsaOaep256,
+        }
+    }
+
+    /// The public half that belongs to it.
+    ///
+    /// # Errors
+    /// [`WrapError::OpenSsl`] if OpenSSL fails.
+    pub fn public_half(&self) -> Result<PublicHalf, WrapError> {
+        match self {
+            Self::RsaOaep256(half) => Ok(PublicHalf::RsaOaep256(half.public_half()?)),
+        }
+    }
+
+    /// Unwraps a document's key. This is CPU work of the better part of a millisecond: keep it off
+    /// asynchronous workers. Check the [`KeyCommitment`](crate::KeyCommitment) afterwards.
+    ///
+    /// # Errors
+    /// [`WrapError::DoesNotOpen`], whatever is wrong with the wrapped key.
+    pub fn unwrap(
+        &self,
+        wrapped: &[u8],
+        serial: u64,
+        document_id: &DocumentIdBytes,
+    ) -> Result<DocumentKey, WrapError> {
+        let label = self.algorithm().label(serial, document_id);
+        match self {
+            Self::RsaOaep256(half) => half.unwrap(wrapped, &label),
+        }
+    }
+}
+
+/// A key pair whose halves belong together.
+#[derive(Debug, Clone)]
+pub struct KeyPair {
+    public: PublicHalf,
+    private: PrivateHalf,
+}
+
+impl KeyPair {
+    /// Makes a key pair. Takes up to seconds of CPU for RSA.
+    ///
+    /// # Errors
+    /// [`WrapError::OpenSsl`] if OpenSSL fails.
+    pub fn generate(algorithm: WrapAlgorithm) -> Result<Self, WrapError> {
+        let private = match algorithm {
+            WrapAlgorithm::RsaOaep256 => PrivateHalf::RsaOaep256(RsaPrivateHalf::generate()?),
+        };
+        Ok(Self {
+            public: private.public_half()?,
+            private,
+        })
+    }
+
+    /// The half that wraps.
+    #[must_use]
+    pub const fn public_half(&self) -> &PublicHalf {
+        &self.public
+    }
+
+    /// The half that unwraps.
+    #[must_use]
+    pub const fn private_half(&self) -> &PrivateHalf {
+        &self.private
+    }
+}
+
+/// Wraps a random key with one half and unwraps it with the other: what a new key pair must pass,
+/// as read back from its store, before anything is trusted to it.
+///
+/// # Errors
+/// [`WrapError::SelfTestFailed`] if the halves do not belong together.
+pub fn self_test(public: &PublicHalf, private: &PrivateHalf, serial: u64) -> Result<(), WrapError> {
+    let mut document_id = [0; 16];
+    random_bytes(&mut document_id)?;
+    let key = DocumentKey::try_fill(|bytes| random_bytes(bytes))?;
+    let wrapped = public.wrap(&key, serial, &document_id)?;
+    match private.unwrap(&wrapped, serial, &document_id) {
+        Ok(unwrapped) if unwrapped == key => Ok(()),
+        Ok(_) | Err(WrapError::DoesNotOpen) => Err(WrapError::SelfTestFailed),
+        Err(error) => Err(error),
+    }
+}
