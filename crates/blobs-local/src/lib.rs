@@ -1,0 +1,1 @@
+//! A blob store in a folder, behind signed, expiring URLs.

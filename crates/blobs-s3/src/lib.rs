@@ -1,0 +1,1 @@
+//! A blob store on Amazon S3 and its kin.

@@ -1,0 +1,1 @@
+//! The laws of every port, as named tests that each adapter passes.

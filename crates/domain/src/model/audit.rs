@@ -1,0 +1,145 @@
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::identifier::{named, uuid_v7};
+use super::{
+    Actor, ApiKeyId, CallContext, DocumentId, Principal, RequestId, Rights, Serial, Timestamp,
+    UserId,
+};
+
+/// Id of an audit entry, a UUID version 7. It names the act: repeating the act with the same id
+/// is harmless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AuditId(Uuid);
+
+impl AuditId {
+    /// A new id made at `at`.
+    #[must_use]
+    pub fn new(at: Timestamp, random: [u8; 10]) -> Self {
+        Self(uuid_v7(at, random))
+    }
+
+    /// The id that a store holds.
+    #[must_use]
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The UUID.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for AuditId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+named! {
+    /// What was done.
+    AuditAction("audit action") {
+        /// A document was registered and its key handed to the uploader.
+        DocumentCreated = "document.created",
+        /// A document's key and a presigned URL to fetch it were handed out.
+        DocumentReleased = "document.released",
+        /// Someone was given rights to a document.
+        EntryGranted = "entry.granted",
+        /// Someone's rights to a document were taken back.
+        EntryRevoked = "entry.revoked",
+        /// A document's state, expiry or hold was changed.
+        DocumentChanged = "document.changed",
+        /// An account was made.
+        UserCreated = "user.created",
+        /// An account was disabled.
+        UserDisabled = "user.disabled",
+        /// A disabled account was made usable again.
+        UserEnabled = "user.enabled",
+        /// An API key was made.
+        ApiKeyCreated = "api_key.created",
+        /// An API key was revoked.
+        ApiKeyRevoked = "api_key.revoked",
+        /// A key pair was made.
+        KeyPairCreated = "key_pair.created",
+        /// A key pair became the one that wraps new document keys of its scope.
+        KeyPairActivated = "key_pair.activated",
+        /// A key pair changed its state in another way.
+        KeyPairChanged = "key_pair.changed",
+    }
+}
+
+/// One line of the audit log: flat, typed, never a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Names the act.
+    pub id: AuditId,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub action: AuditAction,
+    /// By whom.
+    pub actor: Actor,
+    /// In which request, as logs and answers name it.
+    pub request_id: RequestId,
+    /// From which network address, where there is one.
+    pub address: Option<String>,
+    /// On which document.
+    pub document: Option<DocumentId>,
+    /// On whom: whose entry.
+    pub principal: Option<Principal>,
+    /// Which rights: granted, revoked or used.
+    pub rights: Option<Rights>,
+    /// On which user.
+    pub user: Option<UserId>,
+    /// On which API key.
+    pub api_key: Option<ApiKeyId>,
+    /// On, or by means of, which key pair.
+    pub serial: Option<Serial>,
+}
+
+impl AuditEntry {
+    /// An entry that says who did `action`, when, and in which request; what it was done to is
+    /// for the caller to fill in.
+    #[must_use]
+    pub fn new(context: &CallContext, action: AuditAction, random: [u8; 10]) -> Self {
+        Self {
+            id: AuditId::new(context.at, random),
+            at: context.at,
+            action,
+            actor: context.caller.actor,
+            request_id: context.request_id.clone(),
+            address: context.address.clone(),
+            document: None,
+            principal: None,
+            rights: None,
+            user: None,
+            api_key: None,
+            serial: None,
+        }
+    }
+}
+
+/// A notification that must be atomic with an act. There are none yet, so none can be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {}
+
+/// What is written in the same atomic step as an act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The line of the audit log.
+    pub audit: AuditEntry,
+    /// Notifications to deliver.
+    pub events: Vec<Event>,
+}
+
+impl From<AuditEntry> for Record {
+    fn from(audit: AuditEntry) -> Self {
+        Self {
+            audit,
+            events: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+use super::identifier::named;
+use super::{DocumentId, DocumentMetadata, ObjectKey, Scope, Timestamp, UserId, WrappedKey};
+
+named! {
+    /// Where a document is in its life.
+    DocumentState("document state") {
+        /// Registered; its object may or may not be there. API v1 knows no other state.
+        Pending = "pending",
+        /// Its object is there and was confirmed.
+        Available = "available",
+        /// Deleted: nothing of it is released any more.
+        Deleted = "deleted",
+    }
+}
+
+impl DocumentState {
+    /// Whether its key may be handed out.
+    #[must_use]
+    pub fn is_releasable(self) -> bool {
+        matches!(self, Self::Pending | Self::Available)
+    }
+}
+
+/// What the object store said of a confirmed object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Length of the ciphertext in bytes.
+    pub size: u64,
+    /// Entity tag, without quotes.
+    pub etag: Option<String>,
+    /// Version, where the bucket keeps versions.
+    pub version_id: Option<String>,
+}
+
+/// All that the service knows of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Its id; class, period and partition are functions of it.
+    pub id: DocumentId,
+    /// Where it is in its life.
+    pub state: DocumentState,
+    /// Counts changes, from 1; every change names the version it saw.
+    pub version: i64,
+    /// Who uploaded it.
+    pub owner: UserId,
+    /// What the uploader said of it.
+    pub metadata: DocumentMetadata,
+    /// Its document key, wrapped.
+    pub wrapped_key: WrappedKey,
+    /// Where its object lies; stored, never computed again.
+    pub object_key: ObjectKey,
+    /// The confirmed object; `None` until confirmed.
+    pub object: Option<StoredObject>,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// From when on it is refused; `None`: as its class says.
+    pub expires_at: Option<Timestamp>,
+    /// Whether a legal hold keeps it.
+    pub hold: bool,
+}
+
+impl Document {
+    /// Whether it has expired at `at`.
+    #[must_use]
+    pub fn is_expired(&self, at: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| at >= end)
+    }
+
+    /// The set of documents whose key pairs may wrap this one's key.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.wrapped_key.scope
+    }
+}

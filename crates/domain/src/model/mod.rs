@@ -1,0 +1,38 @@
+//! Values of the domain: parsed once at the edge, private fields, wrong ones cannot be built.
+
+mod account;
+mod api_key;
+mod audit;
+mod context;
+mod document;
+mod document_id;
+mod entry;
+mod identifier;
+mod key_pair;
+mod metadata;
+mod object_key;
+mod page;
+mod partition;
+mod timestamp;
+mod wrapped_key;
+
+pub use account::{InvalidUserName, User, UserId, UserName, UserState};
+pub use api_key::{ApiKey, ApiKeyDigest, ApiKeyId, ApiKeyToken, InvalidApiKey, MAX_LIVE_API_KEYS};
+pub use audit::{AuditAction, AuditEntry, AuditId, Event, Record};
+pub use context::{Actor, CallContext, Caller, RequestId, Scopes};
+pub use document::{Document, DocumentState, StoredObject};
+pub use document_id::{DocumentId, InvalidDocumentId};
+pub use entry::{Entry, Principal, PrincipalKind, Rights};
+pub use identifier::UnknownName;
+pub use key_pair::{
+    Algorithm, InvalidScope, KeyPair, KeyPairChange, KeyState, PublicHalf, Scope, Serial,
+};
+pub use metadata::{
+    DocumentMetadata, EncryptionFormat, FieldError, MAX_CONTENT_TYPE_CHARACTERS,
+    MAX_FORMAT_CHARACTERS, MAX_NAME_BYTES,
+};
+pub use object_key::{InvalidObjectKey, ObjectKey, ObjectPrefix};
+pub use page::{Page, PageLimit, PageRequest};
+pub use partition::{Partition, RetentionClass};
+pub use timestamp::Timestamp;
+pub use wrapped_key::{KeyCommitment, WrappedKey};

@@ -1,0 +1,185 @@
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::model::{
+    ApiKeyId, Document, DocumentId, DocumentState, Entry, KeyState, Page, PageRequest, Principal,
+    Record, Rights, Serial, StoredObject, Timestamp, UserId,
+};
+
+/// Documents and their access lists.
+///
+/// Laws, each a test of `crypt_keeper_conformance::metadata_store`:
+/// - `inserted_is_found`: what [`insert`](Self::insert) acknowledged, the next
+///   [`find`](Self::find) sees, to the microsecond and the last character.
+/// - `failed_insert_leaves_nothing`: neither document nor entry nor audit entry.
+/// - `one_of_many_inserts_wins`: 20 concurrent inserts of one id give one success.
+/// - `insert_needs_an_active_pair_of_the_same_scope`.
+/// - `insert_refuses_ids_outside_the_window`.
+/// - `find_shows_only_the_callers_entries`.
+/// - `grant_is_idempotent`, and an unchanged grant writes no audit entry.
+/// - `revoked_is_gone`.
+/// - `release_is_recorded_or_refused`: by entry, its expiry, its rights, document, user, API key
+///   and key pair, each on its own.
+/// - `no_release_after_a_revoke`: in a race, none recorded after the revoke was acknowledged.
+/// - `pages_show_each_document_once`, whatever is inserted meanwhile.
+/// - `change_needs_the_seen_version`.
+#[async_trait]
+pub trait MetadataStore: Debug + Send + Sync + 'static {
+    /// Stores a new document with its owner's entry, and the record, in one step.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the id is taken.
+    async fn insert(
+        &self,
+        document: &Document,
+        owner_entry: &Entry,
+        record: &Record,
+    ) -> Result<InsertOutcome, StoreError>;
+
+    /// A document, the state of its key pair, and those of its entries that speak of
+    /// `principals`; one round trip. Expired and deleted documents are found too: what may be
+    /// done with them is not the store's to say.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if its key pair is not in the registry, or bears another algorithm.
+    async fn find(
+        &self,
+        id: DocumentId,
+        principals: &[Principal],
+    ) -> Result<Option<Found>, StoreError>;
+
+    /// The whole access list of a document in the order in which the entries were granted; empty
+    /// if there is no such document.
+    async fn entries(&self, id: DocumentId) -> Result<Vec<Entry>, StoreError>;
+
+    /// Documents that `filter` selects, ordered by class and id, so that a walk sees each exactly
+    /// once. A list through an index may lag behind by a bound the adapter states.
+    async fn list(
+        &self,
+        filter: &DocumentFilter,
+        page: &PageRequest<DocumentId>,
+    ) -> Result<Page<Document, DocumentId>, StoreError>;
+
+    /// Gives `entry`'s principal its rights, added to those it has. `Unchanged`, and no record,
+    /// if it has them all already with the same expiry. `Missing` if there is no such document.
+    async fn grant(&self, entry: &Entry, record: &Record) -> Result<Change, StoreError>;
+
+    /// Takes back every right of `principal`. `Unchanged`, and no record, if it has none.
+    async fn revoke(
+        &self,
+        id: DocumentId,
+        principal: Principal,
+        record: &Record,
+    ) -> Result<Change, StoreError>;
+
+    /// The last step before a document key leaves the service: checks once more, in the store and
+    /// in the same atomic step that writes the record, that one live entry of the principals has
+    /// the rights needed, that user and API key are in force, that the document is neither
+    /// deleted nor expired, and that its key pair may release. So a revoke that was acknowledged
+    /// is never followed by a release.
+    async fn record_release(
+        &self,
+        release: &Release,
+        record: &Record,
+    ) -> Result<ReleaseOutcome, StoreError>;
+
+    /// Changes a document that is still at `seen_version`, and counts its version up.
+    async fn change(
+        &self,
+        id: DocumentId,
+        seen_version: i64,
+        change: &DocumentChange,
+        record: &Record,
+    ) -> Result<Change, StoreError>;
+}
+
+/// What became of an insert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InsertOutcome {
+    /// Document, entry and record are stored.
+    Inserted,
+    /// Nothing is stored: the key pair is not active (any more), or its scope or algorithm is not
+    /// the document's. Wrapping anew under the active pair helps.
+    KeyPairNotActive,
+    /// Nothing is stored: the id's moment is not within 5 minutes before and 1 minute after the
+    /// store's clock.
+    OutsideWindow,
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It was made, and its record written.
+    Changed,
+    /// All was so already; no record was written.
+    Unchanged,
+    /// Somebody else changed it first; nothing was done.
+    Stale,
+    /// There is no such thing; nothing was done.
+    Missing,
+}
+
+/// A document as [`MetadataStore::find`] sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The document.
+    pub document: Document,
+    /// The entries of the principals asked for.
+    pub entries: Vec<Entry>,
+    /// The state of its key pair.
+    pub key_state: KeyState,
+}
+
+/// Which documents to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DocumentFilter {
+    /// All of them.
+    Every,
+    /// Those that an owner uploaded.
+    OwnedBy(UserId),
+    /// Those of which the principals have an entry, live or not.
+    VisibleTo(Vec<Principal>),
+    /// Those whose key is wrapped under a key pair.
+    WrappedBy(Serial),
+    /// Those still pending that were created before a moment.
+    PendingBefore(Timestamp),
+}
+
+/// A release to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// The document.
+    pub document: DocumentId,
+    /// The rights that one live entry must have.
+    pub need: Rights,
+    /// Whom the entry may speak of.
+    pub principals: Vec<Principal>,
+    /// The user who asks; must be active.
+    pub user: UserId,
+    /// The API key he showed; must be live.
+    pub api_key: ApiKeyId,
+    /// The moment that expiry is judged at.
+    pub at: Timestamp,
+}
+
+/// What became of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleaseOutcome {
+    /// It is recorded: the key may leave.
+    Recorded,
+    /// Something has changed since it was decided; nothing was recorded, the key stays.
+    Refused,
+}
+
+/// A change of one document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DocumentChange {
+    /// Its object was confirmed: it becomes available.
+    Confirm(StoredObject),
+    /// Its state.
+    State(DocumentState),
+    /// Its expiry.
+    ExpiresAt(Option<Timestamp>),
+}

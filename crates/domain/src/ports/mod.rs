@@ -1,0 +1,34 @@
+//! What the domain needs of the outside: one trait a file. An adapter implements them; the laws in
+//! their documentation are tests of the same name in `crypt-keeper-conformance`.
+//!
+//! - Every port is object-safe and held as `Arc<dyn Port>`.
+//! - One method is one atomic fact: it happened whole, or not at all.
+//! - What must be atomic with an act travels with it as its [`Record`](crate::model::Record).
+//! - A miss is `Ok(None)`; a failure is a closed enum in domain words.
+
+mod accounts;
+mod audit_log;
+mod blob_store;
+mod clock;
+mod entropy;
+mod error;
+mod key_registry;
+mod key_vault;
+mod metadata_store;
+mod private_keys;
+mod probe;
+
+pub use accounts::{Accounts, ApiKeyInsert, UserInsert};
+pub use audit_log::{AuditFilter, AuditLog};
+pub use blob_store::{BlobError, BlobStore, GetTerms, ObjectInfo, PresignedUrl, PutTerms};
+pub use clock::Clock;
+pub use entropy::{Entropy, EntropyError, EntropyExt};
+pub use error::{BoxError, StoreError};
+pub use key_registry::{KeyRegistry, RegistryChange};
+pub use key_vault::{KeyVault, Purpose, VaultError, WrapContext};
+pub use metadata_store::{
+    Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
+    ReleaseOutcome,
+};
+pub use private_keys::{PrivateKeys, SealedPrivateHalf};
+pub use probe::{Probe, ProbeError};

@@ -1,0 +1,155 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use crypt_keeper_secret::DocumentKey;
+
+use super::{ScopePolicy, require};
+use crate::Error;
+use crate::model::{
+    Actor, AuditAction, AuditEntry, CallContext, Document, DocumentId, DocumentMetadata,
+    DocumentState, Entry, ObjectKey, Principal, Record, RetentionClass, Rights, Scopes, UserId,
+};
+use crate::ports::{
+    BlobStore, Entropy, EntropyExt, InsertOutcome, KeyVault, MetadataStore, PresignedUrl, PutTerms,
+    WrapContext,
+};
+
+/// Registers a new document, and hands out its key and a presigned URL to upload it to.
+#[derive(Clone, Debug)]
+pub struct RequestUpload {
+    /// Where the document is registered.
+    pub store: Arc<dyn MetadataStore>,
+    /// What wraps its key.
+    pub vault: Arc<dyn KeyVault>,
+    /// Where its object will lie.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Where key, id and object key are drawn from.
+    pub entropy: Arc<dyn Entropy>,
+    /// Which scope it belongs to.
+    pub scope: ScopePolicy,
+    /// What the URL allows.
+    pub limits: UploadLimits,
+}
+
+/// What a presigned URL allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadLimits {
+    /// How long it lives.
+    pub url_life: Duration,
+    /// The longest object, in bytes of ciphertext.
+    pub max_object_length: u64,
+}
+
+impl Default for UploadLimits {
+    /// 600 s, and 5 GiB: the most that S3 takes in one PUT (Amazon S3 quotas).
+    fn default() -> Self {
+        Self {
+            url_life: Duration::from_secs(600),
+            max_object_length: 5 << 30,
+        }
+    }
+}
+
+/// What an uploader is given.
+#[derive(Debug)]
+pub struct UploadGrant {
+    /// The document's id.
+    pub id: DocumentId,
+    /// The key to encrypt it with.
+    pub key: DocumentKey,
+    /// Where to PUT the ciphertext.
+    pub url: PresignedUrl,
+}
+
+/// How often a key is wrapped anew when key pairs rotate under the request.
+const WRAP_ATTEMPTS: usize = 3;
+
+impl RequestUpload {
+    /// Makes a document key and an id, wraps the key, signs the URL, and stores document, owner's
+    /// entry and audit entry in one step. Before that step nothing is stored.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the scope, [`Error::NoKeyPair`], [`Error::ClockSkew`],
+    /// [`Error::Unavailable`].
+    pub async fn run(
+        &self,
+        context: &CallContext,
+        metadata: DocumentMetadata,
+    ) -> Result<UploadGrant, Error> {
+        require(context, Scopes::DOCUMENTS)?;
+        let Actor::User { id: owner, .. } = context.caller.actor else {
+            return Err(Error::Forbidden);
+        };
+
+        let key = DocumentKey::try_fill(|bytes| self.entropy.fill(bytes))?;
+        let id = DocumentId::new(RetentionClass::DEFAULT, context.at, self.entropy.bytes()?);
+        let object_key = ObjectKey::new(id, self.entropy.bytes()?);
+        let terms = PutTerms {
+            expires_in: self.limits.url_life,
+            max_length: self.limits.max_object_length,
+        };
+        let url = self.blobs.presign_put(&object_key, &terms).await?;
+        self.wrap_and_insert(context, owner, id, &key, metadata, object_key)
+            .await?;
+        Ok(UploadGrant { id, key, url })
+    }
+
+    async fn wrap_and_insert(
+        &self,
+        context: &CallContext,
+        owner: UserId,
+        id: DocumentId,
+        key: &DocumentKey,
+        metadata: DocumentMetadata,
+        object_key: ObjectKey,
+    ) -> Result<(), Error> {
+        let entry = Entry {
+            document: id,
+            principal: Principal::User(owner),
+            rights: Rights::OWNER,
+            granted_by: owner,
+            granted_at: context.at,
+            expires_at: None,
+        };
+        let scope = self.scope.scope_of(id, owner);
+        let mut wrap = WrapContext {
+            document: id,
+            scope: scope.clone(),
+            refused: None,
+        };
+        let mut document = Document {
+            id,
+            state: DocumentState::Pending,
+            version: 1,
+            owner,
+            metadata,
+            wrapped_key: self.vault.wrap(key, &wrap).await?,
+            object_key,
+            object: None,
+            created_at: context.at,
+            expires_at: None,
+            hold: false,
+        };
+        for _ in 0..WRAP_ATTEMPTS {
+            let mut audit =
+                AuditEntry::new(context, AuditAction::DocumentCreated, self.entropy.bytes()?);
+            audit.document = Some(id);
+            audit.principal = Some(entry.principal);
+            audit.rights = Some(entry.rights);
+            audit.serial = Some(document.wrapped_key.serial);
+            match self
+                .store
+                .insert(&document, &entry, &Record::from(audit))
+                .await?
+            {
+                InsertOutcome::Inserted => return Ok(()),
+                InsertOutcome::KeyPairNotActive => {
+                    wrap.refused = Some(document.wrapped_key.serial);
+                    document.wrapped_key = self.vault.wrap(key, &wrap).await?;
+                }
+                InsertOutcome::OutsideWindow => return Err(Error::ClockSkew),
+            }
+        }
+        Err(Error::NoKeyPair(scope))
+    }
+}

@@ -1,0 +1,1 @@
+//! A key vault whose private halves are sealed under a master key.

@@ -1,0 +1,1 @@
+//! Metadata on PostgreSQL and SQLite.
