@@ -1,1 +1,1 @@
-//! End-to-end tests over the real server and real services.
+//! What the end-to-end tests share.
