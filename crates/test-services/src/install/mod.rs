@@ -1,0 +1,8 @@
+//! Where each server's programs come from: found on the machine, or installed into the cache from a
+//! package registry, in a pinned version.
+
+pub(crate) mod go;
+pub(crate) mod minio;
+pub(crate) mod postgres;
+pub(crate) mod python;
+pub(crate) mod versitygw;

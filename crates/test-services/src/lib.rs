@@ -1,0 +1,54 @@
+//! Real servers for tests: found or installed, started, stopped.
+//!
+//! A test takes the servers that all tests share, and isolates itself by a database or a bucket:
+//! ```no_run
+//! # fn test() -> Result<(), crypt_keeper_test_services::Error> {
+//! use crypt_keeper_test_services as services;
+//!
+//! let Some(postgres) = services::postgres() else { return Ok(()) };
+//! let database = postgres.create_fresh_database("store", None)?;
+//! let url = postgres.url(&database);
+//! # let _ = url; Ok(()) }
+//! ```
+//! A test that stops, restarts or kills its server starts one of its own: [`Postgres::start`],
+//! [`S3Server::start_minio`], [`S3Server::start_versitygw`]. One that wants the network to fail puts a
+//! [`FaultProxy`] between.
+//!
+//! Servers listen on 127.0.0.1 alone, on ports that were free; their data lies below `/var/tmp` and
+//! goes with them. Programs come from the machine or are installed, once, in pinned versions, into
+//! the [`Cache`]. This crate is for tests and developer commands, and for Linux.
+
+mod cache;
+mod error;
+mod identity;
+mod install;
+mod minio;
+mod ports;
+mod postgres;
+mod postgres_access;
+mod process;
+mod proxy;
+mod random;
+mod run_folder;
+mod s3;
+mod s3_server;
+mod service;
+mod settings;
+pub mod shared;
+mod tls;
+mod tools;
+mod unix_user;
+mod versitygw;
+
+pub use cache::Cache;
+pub use error::{Error, Result};
+pub use identity::{ProcessIdentity, Signal};
+pub use install::python::interpreter as python_interpreter;
+pub use postgres::{Postgres, PostgresOptions, PostgresTls, StopMode};
+pub use postgres_access::PostgresAccess;
+pub use proxy::{Direction, Fault, FaultProxy};
+pub use s3::S3Access;
+pub use s3_server::{S3Options, S3Server};
+pub use shared::{minio, postgres, require_or_skip, versitygw};
+pub use tls::TlsFiles;
+pub use tools::run;
