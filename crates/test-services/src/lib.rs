@@ -19,6 +19,7 @@
 //! the [`Cache`]. This crate is for tests and developer commands, and for Linux.
 
 mod cache;
+mod cycles;
 mod error;
 mod identity;
 mod install;
@@ -41,6 +42,7 @@ mod unix_user;
 mod versitygw;
 
 pub use cache::Cache;
+pub use cycles::{CYCLES, cycles};
 pub use error::{Error, Result};
 pub use identity::{ProcessIdentity, Signal};
 pub use install::python::interpreter as python_interpreter;

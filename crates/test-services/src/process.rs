@@ -66,9 +66,7 @@ impl ServerProcess {
             .envs(launch.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log)
-            .stderr(errors)
-            // Ctrl-C is for the test runner, which takes its servers along.
-            .process_group(0);
+            .stderr(errors);
         let child = spawn_from_lasting_thread(command)
             .map_err(|source| Error::file("start", &launch.program, source))?;
         Ok(Self {
@@ -178,11 +176,10 @@ impl Drop for ServerProcess {
 fn command(launch: &Launch) -> Result<Command> {
     const HINT: &str = "install util-linux, or run the tests as an ordinary user";
     let mut words: Vec<OsString> = Vec::new();
-    if launch.lifetime == Lifetime::Detached
-        && let Some(setsid) = tools::find("setsid")
-    {
-        words.push(setsid.into());
-    }
+    // `setsid` forks, and changes the process id, if it leads a process group already.
+    let setsid = tools::find("setsid").filter(|_| launch.lifetime == Lifetime::Detached);
+    let leads_group = setsid.is_none();
+    words.extend(setsid.map(OsString::from));
     if let Some(user) = &launch.user {
         words.push(tools::need("setpriv", HINT)?.into());
         words.extend(user.setpriv_arguments().map(OsString::from));
@@ -199,6 +196,10 @@ fn command(launch: &Launch) -> Result<Command> {
     words.extend(launch.arguments.iter().cloned());
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
+    if leads_group {
+        // Ctrl-C is for the test runner, which takes its servers along.
+        command.process_group(0);
+    }
     Ok(command)
 }
 

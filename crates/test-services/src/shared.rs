@@ -92,6 +92,12 @@ pub fn versitygw() -> Option<S3Access> {
     require_or_skip("versitygw", access)
 }
 
+/// Whether the environment names the server of this variable, such as [`POSTGRES_URL`].
+#[must_use]
+pub fn is_named(variable: &str) -> bool {
+    settings::text(variable).is_ok_and(|value| value.is_some())
+}
+
 /// What a test needs, or the word that it is skipped: `SKIPPED <test>: <name> ...` on stderr, past
 /// libtest's capture, so that nobody takes the pass of a skipped test for a result.
 ///

@@ -283,3 +283,15 @@ fn wait_for_pid(file: &Path) -> ProcessIdentity {
     }
     panic!("the other half started no server within 30 s");
 }
+
+#[test]
+fn a_detached_server_is_left_running_with_its_folder_for_somebody_to_stop() {
+    let options = PostgresOptions { detached: true, ..PostgresOptions::default() };
+    let Some(server) = started_postgres(&options) else { return };
+    let port = server.port();
+    let (process, folder) = server.leave_running().unwrap();
+    assert!(process.is_running() && is_listening(port) && folder.is_dir());
+    assert!(process.signal(Signal::INT));
+    assert!(process.wait_until_gone(Duration::from_secs(20)));
+    std::fs::remove_dir_all(folder).unwrap();
+}

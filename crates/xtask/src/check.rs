@@ -1,0 +1,114 @@
+//! `check`: what guards the tree besides tests.
+
+use std::process::Command;
+
+use crate::deny;
+use crate::step::{self, Failure, Result, SERVER_FEATURES, cargo, tell};
+
+/// Servers on one store, without what the others need.
+const SMALL_SERVERS: [&str; 2] = ["sqlite", "postgres"];
+
+/// What a build must not contain.
+struct Absence {
+    package: &'static str,
+    features: &'static [&'static str],
+    crates: &'static [&'static str],
+}
+
+const ABSENCES: [Absence; 4] = [
+    Absence {
+        package: "crypt-keeper-server",
+        features: &["--no-default-features", "--features", "sqlite"],
+        crates: &[
+            "tokio-postgres",
+            "postgres-openssl",
+            "aws-sdk-s3",
+            "aws-config",
+        ],
+    },
+    Absence {
+        package: "crypt-keeper-server",
+        features: &["--no-default-features", "--features", "postgres"],
+        crates: &["libsqlite3-sys", "aws-sdk-s3", "aws-config"],
+    },
+    Absence {
+        package: "crypt-keeper-server",
+        features: &[],
+        crates: &["ring", "aws-sdk-dynamodb", "crypt-keeper-test-services"],
+    },
+    Absence {
+        package: "crypt-keeper-domain",
+        features: &[],
+        crates: &[
+            "serde_json",
+            "openssl",
+            "actix-web",
+            "diesel",
+            "aws-sdk-s3",
+            "reqwest",
+        ],
+    },
+];
+
+/// Runs every check; the first that fails ends it.
+pub(crate) fn run() -> Result<()> {
+    step::run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    clippy()?;
+    let mut bans = Command::new(deny::program()?);
+    bans.args(["check", "bans", "licenses", "sources"])
+        .current_dir(step::workspace());
+    step::run(&mut bans)?;
+    ABSENCES.iter().try_for_each(prove)?;
+    let mut docs = cargo(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--features",
+        SERVER_FEATURES,
+    ]);
+    step::run(docs.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn clippy() -> Result<()> {
+    let strict = ["--", "-D", "warnings"];
+    let whole = ["clippy", "--workspace", "--all-targets"];
+    step::run(
+        cargo(&whole)
+            .args(["--features", SERVER_FEATURES])
+            .args(strict),
+    )?;
+    step::run(cargo(&whole).arg("--all-features").args(strict))?;
+    SMALL_SERVERS.iter().try_for_each(|features| {
+        step::run(
+            cargo(&[
+                "clippy",
+                "--package",
+                "crypt-keeper-server",
+                "--no-default-features",
+            ])
+            .args(["--features", features])
+            .args(strict),
+        )
+    })
+}
+
+/// `cargo tree` knows what a build contains without building it.
+fn prove(absence: &Absence) -> Result<()> {
+    let what = [&[absence.package], absence.features].concat().join(" ");
+    let mut tree = cargo(&["tree", "--quiet", "--edges", "normal", "--prefix", "none"]);
+    tree.args(["--package", absence.package])
+        .args(absence.features);
+    let tree = crypt_keeper_test_services::run(&mut tree)?;
+    for name in absence.crates {
+        if tree
+            .lines()
+            .any(|line| line.split(' ').next() == Some(name))
+        {
+            return Err(Failure::Said(format!(
+                "error: {what} must not contain {name}"
+            )));
+        }
+    }
+    tell(format!("==> {what}: without {}", absence.crates.join(", ")));
+    Ok(())
+}

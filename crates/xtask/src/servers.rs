@@ -1,0 +1,96 @@
+//! One of each server, for a run of the tests or until they are stopped.
+
+use std::path::PathBuf;
+
+use crypt_keeper_test_services::shared::{
+    MINIO_ACCESS_KEY, MINIO_SECRET_KEY, MINIO_URL, POSTGRES_URL, VERSITYGW_ACCESS_KEY,
+    VERSITYGW_SECRET_KEY, VERSITYGW_URL,
+};
+use crypt_keeper_test_services::{
+    Postgres, PostgresOptions, ProcessIdentity, Result, S3Options, S3Server,
+};
+
+/// A kind of server that tests share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Postgres,
+    Minio,
+    Versitygw,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Postgres, Self::Minio, Self::Versitygw];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgresql",
+            Self::Minio => "minio",
+            Self::Versitygw => "versitygw",
+        }
+    }
+
+    /// The variable that names such a server to the tests.
+    pub(crate) fn variable(self) -> &'static str {
+        match self {
+            Self::Postgres => POSTGRES_URL,
+            Self::Minio => MINIO_URL,
+            Self::Versitygw => VERSITYGW_URL,
+        }
+    }
+
+    pub(crate) fn start(self, detached: bool) -> Result<Server> {
+        let s3 = S3Options {
+            detached,
+            ..S3Options::default()
+        };
+        Ok(match self {
+            Self::Postgres => Server::Postgres(Box::new(Postgres::start(&PostgresOptions {
+                detached,
+                ..PostgresOptions::default()
+            })?)),
+            Self::Minio => Server::S3(
+                Box::new(S3Server::start_minio(&s3)?),
+                [MINIO_ACCESS_KEY, MINIO_SECRET_KEY],
+            ),
+            Self::Versitygw => Server::S3(
+                Box::new(S3Server::start_versitygw(&s3)?),
+                [VERSITYGW_ACCESS_KEY, VERSITYGW_SECRET_KEY],
+            ),
+        })
+    }
+}
+
+/// A running server of either kind.
+#[derive(Debug)]
+pub(crate) enum Server {
+    Postgres(Box<Postgres>),
+    S3(Box<S3Server>, [&'static str; 2]),
+}
+
+impl Server {
+    /// Where it is, without credentials.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Postgres(server) => server.url(),
+            Self::S3(server, _) => server.endpoint().to_owned(),
+        }
+    }
+
+    /// The variables that name it to the tests.
+    pub(crate) fn variables(&self, kind: Kind) -> Vec<(String, String)> {
+        let mut variables = vec![(kind.variable().to_owned(), self.address())];
+        if let Self::S3(server, [access_key, secret_key]) = self {
+            let access = server.access();
+            variables.push(((*access_key).to_owned(), access.access_key.clone()));
+            variables.push(((*secret_key).to_owned(), access.secret_key.clone()));
+        }
+        variables
+    }
+
+    pub(crate) fn leave_running(self) -> Result<(ProcessIdentity, PathBuf)> {
+        match self {
+            Self::Postgres(server) => server.leave_running(),
+            Self::S3(server, _) => server.leave_running(),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Programs that a command runs, one after the other, and how it ends when one fails.
+
+use std::fmt::Display;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, ExitStatus};
+
+use crypt_keeper_test_services::Error;
+
+/// The server's features, named: with `--workspace` alone they would be those that some dependency
+/// asks for.
+pub(crate) const SERVER_FEATURES: &str =
+    "crypt-keeper-server/postgres,crypt-keeper-server/sqlite,crypt-keeper-server/s3";
+
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+/// Why a command ends early, and with which code.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A program failed, and has said why.
+    Ended(ExitStatus),
+    /// Something else, in words.
+    Said(String),
+}
+
+impl Failure {
+    /// What is left to say.
+    pub(crate) fn message(&self) -> Option<&str> {
+        match self {
+            Self::Ended(_) => None,
+            Self::Said(message) => Some(message),
+        }
+    }
+
+    /// The failed program's own code, if it has one.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Ended(status) => status
+                .code()
+                .and_then(|code| u8::try_from(code).ok())
+                .filter(|code| *code != 0)
+                .map_or(ExitCode::FAILURE, ExitCode::from),
+            Self::Said(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Said(format!("error: {error}"))
+    }
+}
+
+/// The folder of the workspace.
+pub(crate) fn workspace() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.ancestors().nth(2).unwrap_or(manifest).to_owned()
+}
+
+/// A cargo command in the workspace.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(arguments).current_dir(workspace());
+    command
+}
+
+/// Runs a step whose output goes straight to the developer.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    tell(format!("==> {}", shown(command)));
+    let status = command.status().map_err(|error| {
+        Failure::Said(format!("error: cannot start {}: {error}", shown(command)))
+    })?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::Ended(status))
+    }
+}
+
+/// A line for the developer, on stderr.
+pub(crate) fn tell(line: impl Display) {
+    // Nobody to tell is no reason to fail.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A line of a result, on stdout.
+pub(crate) fn print(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn shown(command: &Command) -> String {
+    let mut shown = command.get_program().to_string_lossy().into_owned();
+    for argument in command.get_args() {
+        shown.push(' ');
+        shown.push_str(&argument.to_string_lossy());
+    }
+    shown
+}
