@@ -286,8 +286,13 @@ fn wait_for_pid(file: &Path) -> ProcessIdentity {
 
 #[test]
 fn a_detached_server_is_left_running_with_its_folder_for_somebody_to_stop() {
-    let options = PostgresOptions { detached: true, ..PostgresOptions::default() };
-    let Some(server) = started_postgres(&options) else { return };
+    let options = PostgresOptions {
+        detached: true,
+        ..PostgresOptions::default()
+    };
+    let Some(server) = started_postgres(&options) else {
+        return;
+    };
     let port = server.port();
     let (process, folder) = server.leave_running().unwrap();
     assert!(process.is_running() && is_listening(port) && folder.is_dir());
