@@ -8,6 +8,11 @@ pub const CANNED_MESSAGE: &str =
 /// The body was no JSON.
 pub const NOT_JSON: &str = "Request is not valid JSON.";
 
+/// No active user has the name that a document was to be shared with.
+pub const INVALID_USER: &str = "Must provide a valid username.";
+/// There is no document of the id that was to be shared or listed.
+pub const INVALID_DOCUMENT: &str = "Must provide a valid document id.";
+
 /// `{"error_message": "Sorry, ..."}`: the answer to failures whose details go to the log.
 #[must_use]
 pub fn canned() -> Value {
