@@ -50,23 +50,50 @@ const ABSENCES: [Absence; 4] = [
     },
 ];
 
-/// Runs every check; the first that fails ends it.
+/// Runs every check, those after a failed one too, and ends by naming what failed.
 pub(crate) fn run() -> Result<()> {
-    step::run(&mut cargo(&["fmt", "--all", "--check"]))?;
-    clippy()?;
-    let mut bans = Command::new(deny::program()?);
-    bans.args(["check", "bans", "licenses", "sources"])
-        .current_dir(step::workspace());
-    step::run(&mut bans)?;
-    ABSENCES.iter().try_for_each(prove)?;
-    let mut docs = cargo(&[
+    let steps: [(&str, fn() -> Result<()>); 5] = [
+        ("formatting", || {
+            step::run(&mut cargo(&["fmt", "--all", "--check"]))
+        }),
+        ("bans, licenses, sources", bans),
+        ("what a build must not contain", || {
+            ABSENCES.iter().try_for_each(prove)
+        }),
+        ("clippy", clippy),
+        ("documentation", documentation),
+    ];
+    let mut failed = Vec::new();
+    for (name, check) in steps {
+        if let Err(failure) = check() {
+            failure.message().iter().for_each(tell);
+            failed.push(name);
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Said(format!(
+        "error: failed checks: {}",
+        failed.join("; ")
+    )))
+}
+
+fn bans() -> Result<()> {
+    let mut command = Command::new(deny::program()?);
+    command.args(["check", "bans", "licenses", "sources"]);
+    step::run(command.current_dir(step::workspace()))
+}
+
+fn documentation() -> Result<()> {
+    let mut command = cargo(&[
         "doc",
         "--workspace",
         "--no-deps",
         "--features",
         SERVER_FEATURES,
     ]);
-    step::run(docs.env("RUSTDOCFLAGS", "-D warnings"))
+    step::run(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 fn clippy() -> Result<()> {
