@@ -78,6 +78,9 @@ mod random;
 pub mod seal;
 pub mod wrap;
 
+#[cfg(test)]
+mod wycheproof;
+
 pub use cbc::{CbcDecryptor, CbcEncryptor};
 pub use commitment::KeyCommitment;
 pub use crypt_keeper_secret::{DocumentKey, ExposeSecret, SecretBytes};

@@ -1,6 +1,6 @@
 //! Encryption of a stream that arrives in pieces, without I/O.
 
-use std::ops::Range;
+use std::{fmt, ops::Range};
 
 use crypt_keeper_secret::DocumentKey;
 
@@ -19,7 +19,6 @@ const FULL: usize = SEGMENT_LENGTH - TAG_LENGTH;
 
 /// Takes plaintext in pieces of any size, gives the stored object a segment at a time. Holds one
 /// segment (1 MiB) of memory, whatever the document's length.
-#[derive(Debug)]
 pub struct Encryptor {
     segments: SegmentEncryptor,
     buffer: Vec<u8>,
@@ -101,5 +100,14 @@ impl Encryptor {
 
     pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
         &self.buffer[range]
+    }
+}
+
+impl fmt::Debug for Encryptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The buffer holds plaintext.
+        f.debug_struct("Encryptor")
+            .field("segments", &self.segments)
+            .finish_non_exhaustive()
     }
 }

@@ -21,6 +21,8 @@ use crate::{
     hkdf::hkdf_sha256,
 };
 
+/// The highest number a segment may have.
+const LAST_SEGMENT: u32 = MAX_SEGMENTS - 1;
 const ASSOCIATED_DATA_PREFIX: &[u8] = b"crypt-keeper/document/v1\0";
 
 /// What both directions share: the key derived for one encryption of one document, and its header.
@@ -106,7 +108,7 @@ impl SegmentEncryptor {
         let increment = |next: u32| (next < MAX_SEGMENTS).then(|| next + 1);
         let segment = self
             .next
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, increment)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, increment)
             .map_err(|_| DocumentError::TooLong)?;
         Ok(SegmentSlot {
             key: Arc::clone(&self.key),
@@ -216,7 +218,7 @@ impl SegmentDecryptor {
         last: bool,
         buffer: &'a mut [u8],
     ) -> Result<&'a mut [u8], DocumentError> {
-        if segment >= MAX_SEGMENTS {
+        if segment > LAST_SEGMENT {
             buffer.zeroize();
             return Err(Alteration::TooManySegments.into());
         }
@@ -250,5 +252,40 @@ impl SegmentDecryptor {
 impl fmt::Debug for SegmentDecryptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SegmentDecryptor").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_number_is_used_and_no_number_comes_twice() {
+        let (key, id) = (DocumentKey::new(Box::new([1; 32])), [2; 16]);
+        let encryptor = SegmentEncryptor::new(&key, &id, FreshHeader::generate().unwrap()).unwrap();
+        encryptor.next.store(LAST_SEGMENT, Ordering::Relaxed);
+        let slot = encryptor.next_segment().unwrap();
+        assert_eq!(slot.segment(), u32::MAX - 1);
+        for _ in 0..3 {
+            assert!(matches!(
+                encryptor.next_segment(),
+                Err(DocumentError::TooLong)
+            ));
+        }
+        let mut buffer = vec![b'x'; 20];
+        slot.seal(true, &mut buffer).unwrap();
+
+        let decryptor = SegmentDecryptor::new(&key, &id, encryptor.header()).unwrap();
+        let opened = decryptor
+            .open(LAST_SEGMENT, true, &mut buffer.clone())
+            .unwrap()
+            .to_vec();
+        assert_eq!(opened, b"xxxx");
+        assert!(matches!(
+            decryptor.open(MAX_SEGMENTS, true, &mut buffer),
+            Err(DocumentError::AlteredOrIncomplete(
+                Alteration::TooManySegments
+            ))
+        ));
     }
 }

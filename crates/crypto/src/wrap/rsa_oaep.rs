@@ -78,7 +78,7 @@ impl RsaPrivateHalf {
         Ok(Self { key })
     }
 
-    pub(super) fn parse(der: &SecretBytes) -> Result<Self, WrapError> {
+    pub(crate) fn parse(der: &SecretBytes) -> Result<Self, WrapError> {
         let key = PKey::private_key_from_pkcs8(der.expose_secret())
             .map_err(|_| WrapError::BadPrivateHalf(KeyFault::Encoding))?;
         check_parameters(&key).map_err(WrapError::BadPrivateHalf)?;
