@@ -73,7 +73,8 @@ impl MasterKeyRing {
         random_bytes(&mut nonce)?;
         let key = seal_key(self.first())?;
         let id = self.first().id();
-        let mut blob = Vec::with_capacity(NONCE_END + secret.len() + TAG_LENGTH);
+        // Holds the secret until it is encrypted in place, and is never moved meanwhile.
+        let mut blob = Zeroizing::new(Vec::with_capacity(NONCE_END + secret.len() + TAG_LENGTH));
         blob.push(VERSION);
         blob.extend_from_slice(id.as_bytes());
         blob.extend_from_slice(&nonce);
@@ -81,7 +82,7 @@ impl MasterKeyRing {
         let data = context.associated_data(id);
         let tag = aead::seal_in_place(&key, &nonce, &data, &mut blob[NONCE_END..])?;
         blob.extend_from_slice(&tag);
-        Ok(blob)
+        Ok(std::mem::take(&mut blob))
     }
 
     /// Opens a sealed blob under whichever of the ring's keys sealed it.
