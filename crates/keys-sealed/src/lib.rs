@@ -1,1 +1,25 @@
-//! A key vault whose private halves are sealed under a master key.
+//! A key vault whose private halves lie in a store of their own, sealed under a master key that
+//! comes from outside of it.
+//!
+//! [`SealedVault`] is the [`KeyVault`](crypt_keeper_domain::ports::KeyVault) over a
+//! [`KeyRegistry`](crypt_keeper_domain::ports::KeyRegistry) and a
+//! [`PrivateKeys`](crypt_keeper_domain::ports::PrivateKeys). A private half is opened once, kept
+//! parsed, and used on threads of the vault's own; [`master_key`] is where the master key comes
+//! from.
+
+mod cache;
+mod create;
+mod error;
+mod inspect;
+pub mod master_key;
+mod pairs;
+mod pool;
+mod private_halves;
+mod probe;
+mod reseal;
+mod vault;
+
+pub use inspect::PairInspection;
+pub use pool::Workers;
+pub use reseal::Resealed;
+pub use vault::{SealedVault, SealedVaultConfig};

@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use crypt_keeper_domain::ports::{Probe, ProbeError, VaultError};
+
+use crate::error::in_one_line;
+use crate::vault::SealedVault;
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Ready if the default scope has an active pair, and its private half opens.
+#[async_trait]
+impl Probe for SealedVault {
+    fn part(&self) -> &'static str {
+        "keys"
+    }
+
+    async fn check(&self) -> Result<(), ProbeError> {
+        match tokio::time::timeout(PATIENCE, self.look()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(ProbeError {
+                message: match &error {
+                    VaultError::NoActivePair(scope) => format!(
+                        "no active key pair for scope {scope}: make one with `crypt-keeper keys \
+                         rotate`"
+                    ),
+                    other => in_one_line(other),
+                },
+                source: Some(Box::new(error)),
+            }),
+            Err(late) => Err(ProbeError {
+                message: format!(
+                    "the key store or the registry has not answered within {} s",
+                    PATIENCE.as_secs()
+                ),
+                source: Some(Box::new(late)),
+            }),
+        }
+    }
+}
+
+impl SealedVault {
+    async fn look(&self) -> Result<(), VaultError> {
+        let active = self
+            .pairs
+            .active(&self.config.default_scope, self.config.algorithm, None)
+            .await?;
+        let pair = self.pairs.find(active.serial).await?;
+        self.private_halves.get(&pair.identity).await.map(drop)
+    }
+}
