@@ -1,8 +1,18 @@
 //! In-memory adapters of every port, a clock that is set by hand, and seeded entropy: the fakes of
 //! everyone's tests. They pass the same conformance suite as the real adapters.
 
+mod accounts;
+mod audit_log;
 mod clock;
 mod entropy;
+mod faults;
+mod key_registry;
+mod metadata_store;
+mod private_keys;
+mod store;
 
 pub use clock::ManualClock;
 pub use entropy::SeededEntropy;
+pub use faults::{Fault, FaultSwitch, InducedFault};
+pub use private_keys::MemoryPrivateKeys;
+pub use store::MemoryStore;

@@ -1,0 +1,86 @@
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use crate::model::{Algorithm, KeyPair, KeyPairChange, KeyState, Record, Scope, Serial};
+use crate::ports::{KeyRegistry, RegistryChange, StoreError};
+
+#[async_trait]
+impl KeyRegistry for MemoryStore {
+    async fn insert_pair(
+        &self,
+        pair: &KeyPair,
+        record: &Record,
+    ) -> Result<RegistryChange, StoreError> {
+        let mut rows = self.rows()?;
+        if rows.pairs.contains_key(&pair.serial) {
+            return Err(StoreError::Conflict);
+        }
+        if another_is_active(&rows.pairs, pair) {
+            return Ok(RegistryChange::AnotherIsActive);
+        }
+        rows.record(std::slice::from_ref(record))?;
+        rows.pairs.insert(pair.serial, pair.clone());
+        Ok(RegistryChange::Changed)
+    }
+
+    async fn find_pair(&self, serial: Serial) -> Result<Option<KeyPair>, StoreError> {
+        Ok(self.rows()?.pairs.get(&serial).cloned())
+    }
+
+    async fn active_pair(
+        &self,
+        scope: &Scope,
+        algorithm: Algorithm,
+    ) -> Result<Option<KeyPair>, StoreError> {
+        let rows = self.rows()?;
+        let active = rows.pairs.values().find(|pair| {
+            pair.state == KeyState::Active && pair.scope == *scope && pair.algorithm == algorithm
+        });
+        Ok(active.cloned())
+    }
+
+    async fn list_pairs(&self) -> Result<Vec<KeyPair>, StoreError> {
+        let mut pairs: Vec<KeyPair> = self.rows()?.pairs.values().cloned().collect();
+        pairs.sort_by_key(|pair| (pair.created_at, pair.serial));
+        Ok(pairs)
+    }
+
+    async fn change_pairs(
+        &self,
+        changes: &[KeyPairChange],
+        records: &[Record],
+    ) -> Result<RegistryChange, StoreError> {
+        let mut rows = self.rows()?;
+        let mut pairs = rows.pairs.clone();
+        for KeyPairChange {
+            seen_version,
+            after,
+        } in changes
+        {
+            match pairs.get(&after.serial) {
+                Some(pair) if pair.version == *seen_version => {}
+                _ => return Ok(RegistryChange::Stale),
+            }
+            if another_is_active(&pairs, after) {
+                return Ok(RegistryChange::AnotherIsActive);
+            }
+            pairs.insert(after.serial, after.clone());
+        }
+        rows.record(records)?;
+        rows.pairs = pairs;
+        Ok(RegistryChange::Changed)
+    }
+}
+
+/// Whether `pair` is active, and would not be the only one of its scope and algorithm.
+fn another_is_active(pairs: &BTreeMap<Serial, KeyPair>, pair: &KeyPair) -> bool {
+    pair.state == KeyState::Active
+        && pairs.values().any(|other| {
+            other.serial != pair.serial
+                && other.state == KeyState::Active
+                && other.scope == pair.scope
+                && other.algorithm == pair.algorithm
+        })
+}

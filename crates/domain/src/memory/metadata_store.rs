@@ -1,0 +1,227 @@
+use std::ops::Bound;
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use super::store::Rows;
+use crate::access::{self, Decision};
+use crate::model::{
+    Document, DocumentId, DocumentState, Entry, KeyPair, Page, PageRequest, Principal, Record,
+    UserState,
+};
+use crate::ports::{
+    Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
+    ReleaseOutcome, StoreError,
+};
+
+#[async_trait]
+impl MetadataStore for MemoryStore {
+    async fn insert(
+        &self,
+        document: &Document,
+        owner_entry: &Entry,
+        record: &Record,
+    ) -> Result<InsertOutcome, StoreError> {
+        let now = self.clock.now();
+        let mut rows = self.rows()?;
+        if rows.document(document.id).is_some() {
+            return Err(StoreError::Conflict);
+        }
+        if !document.id.may_be_inserted_at(now) {
+            return Ok(InsertOutcome::OutsideWindow);
+        }
+        let wrapped = &document.wrapped_key;
+        let may_wrap = rows.pairs.get(&wrapped.serial).is_some_and(|pair| {
+            pair.state.may_wrap()
+                && pair.scope == wrapped.scope
+                && pair.algorithm == wrapped.algorithm
+        });
+        if !may_wrap {
+            return Ok(InsertOutcome::KeyPairNotActive);
+        }
+        rows.record(std::slice::from_ref(record))?;
+        let key = (document.id.class(), document.id);
+        rows.documents.insert(key, document.clone());
+        rows.entries.insert(document.id, vec![owner_entry.clone()]);
+        Ok(InsertOutcome::Inserted)
+    }
+
+    async fn find(
+        &self,
+        id: DocumentId,
+        principals: &[Principal],
+    ) -> Result<Option<Found>, StoreError> {
+        let rows = self.rows()?;
+        let Some(document) = rows.document(id) else {
+            return Ok(None);
+        };
+        let spoken_of = |entry: &&Entry| principals.contains(&entry.principal);
+        Ok(Some(Found {
+            document: document.clone(),
+            entries: rows.entries(id).iter().filter(spoken_of).cloned().collect(),
+            key_state: pair_of(&rows, document)?.state,
+        }))
+    }
+
+    async fn entries(&self, id: DocumentId) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = self.rows()?.entries(id).to_vec();
+        entries.sort_by_key(|entry| (entry.granted_at, entry.principal));
+        Ok(entries)
+    }
+
+    async fn list(
+        &self,
+        filter: &DocumentFilter,
+        page: &PageRequest<DocumentId>,
+    ) -> Result<Page<Document, DocumentId>, StoreError> {
+        let rows = self.rows()?;
+        let after = page
+            .after
+            .map_or(Bound::Unbounded, |id| Bound::Excluded((id.class(), id)));
+        let items = rows
+            .documents
+            .range((after, Bound::Unbounded))
+            .map(|(_, document)| document)
+            .filter(|document| selects(filter, document, rows.entries(document.id)))
+            .take(page.limit.get() + 1)
+            .cloned()
+            .collect();
+        Ok(Page::cut(items, page.limit, |document: &Document| {
+            document.id
+        }))
+    }
+
+    async fn grant(&self, entry: &Entry, record: &Record) -> Result<Change, StoreError> {
+        let mut rows = self.rows()?;
+        if rows.document(entry.document).is_none() {
+            return Ok(Change::Missing);
+        }
+        let mut granted = entry.clone();
+        let same = |held: &&Entry| held.principal == entry.principal;
+        if let Some(held) = rows.entries(entry.document).iter().find(same) {
+            if held.rights.contains(entry.rights) && held.expires_at == entry.expires_at {
+                return Ok(Change::Unchanged);
+            }
+            granted.rights = held.rights.union(entry.rights);
+        }
+        rows.record(std::slice::from_ref(record))?;
+        let entries = rows.entries.entry(entry.document).or_default();
+        entries.retain(|held| held.principal != entry.principal);
+        entries.push(granted);
+        Ok(Change::Changed)
+    }
+
+    async fn revoke(
+        &self,
+        id: DocumentId,
+        principal: Principal,
+        record: &Record,
+    ) -> Result<Change, StoreError> {
+        let mut rows = self.rows()?;
+        if rows.document(id).is_none() {
+            return Ok(Change::Missing);
+        }
+        let of_principal = |entry: &Entry| entry.principal == principal;
+        if !rows.entries(id).iter().any(of_principal) {
+            return Ok(Change::Unchanged);
+        }
+        rows.record(std::slice::from_ref(record))?;
+        let entries = rows.entries.entry(id).or_default();
+        entries.retain(|entry| !of_principal(entry));
+        Ok(Change::Changed)
+    }
+
+    async fn record_release(
+        &self,
+        release: &Release,
+        record: &Record,
+    ) -> Result<ReleaseOutcome, StoreError> {
+        let mut rows = self.rows()?;
+        if !may_release(&rows, release)? {
+            return Ok(ReleaseOutcome::Refused);
+        }
+        rows.record(std::slice::from_ref(record))?;
+        Ok(ReleaseOutcome::Recorded)
+    }
+
+    async fn change(
+        &self,
+        id: DocumentId,
+        seen_version: i64,
+        change: &DocumentChange,
+        record: &Record,
+    ) -> Result<Change, StoreError> {
+        let mut rows = self.rows()?;
+        match rows.document(id) {
+            None => return Ok(Change::Missing),
+            Some(document) if document.version != seen_version => return Ok(Change::Stale),
+            Some(_) => rows.record(std::slice::from_ref(record))?,
+        }
+        if let Some(document) = rows.document_mut(id) {
+            document.version += 1;
+            match change {
+                DocumentChange::Confirm(object) => {
+                    document.state = DocumentState::Available;
+                    document.object = Some(object.clone());
+                }
+                DocumentChange::State(state) => document.state = *state,
+                DocumentChange::ExpiresAt(end) => document.expires_at = *end,
+            }
+        }
+        Ok(Change::Changed)
+    }
+}
+
+fn pair_of<'a>(rows: &'a Rows, document: &Document) -> Result<&'a KeyPair, StoreError> {
+    let wrapped = &document.wrapped_key;
+    rows.pairs
+        .get(&wrapped.serial)
+        .filter(|pair| pair.algorithm == wrapped.algorithm)
+        .ok_or_else(|| {
+            StoreError::corrupt(format!(
+                "document {} is wrapped by {} under {}, which the registry does not have",
+                document.id, wrapped.algorithm, wrapped.serial
+            ))
+        })
+}
+
+fn selects(filter: &DocumentFilter, document: &Document, entries: &[Entry]) -> bool {
+    match filter {
+        DocumentFilter::Every => true,
+        DocumentFilter::OwnedBy(owner) => document.owner == *owner,
+        DocumentFilter::VisibleTo(principals) => entries
+            .iter()
+            .any(|entry| principals.contains(&entry.principal)),
+        DocumentFilter::WrappedBy(serial) => document.wrapped_key.serial == *serial,
+        DocumentFilter::PendingBefore(moment) => {
+            document.state == DocumentState::Pending && document.created_at < *moment
+        }
+    }
+}
+
+fn may_release(rows: &Rows, release: &Release) -> Result<bool, StoreError> {
+    let at = release.at;
+    let Some(document) = rows.document(release.document) else {
+        return Ok(false);
+    };
+    let decision = access::decide(
+        rows.entries(release.document),
+        &release.principals,
+        release.need,
+        at,
+    );
+    let user_is_active = rows
+        .users
+        .get(&release.user)
+        .is_some_and(|user| user.state == UserState::Active);
+    let key_is_live = rows
+        .api_keys
+        .get(&release.api_key)
+        .is_some_and(|key| key.user == release.user && key.is_live(at));
+    Ok(matches!(decision, Decision::Allow(_))
+        && user_is_active
+        && key_is_live
+        && document.state.is_releasable()
+        && !document.is_expired(at)
+        && pair_of(rows, document)?.state.may_release())
+}
