@@ -45,6 +45,7 @@ pub use cache::Cache;
 pub use cycles::{CYCLES, cycles};
 pub use error::{Error, Result};
 pub use identity::{ProcessIdentity, Signal};
+pub use install::go_main::program as go_program;
 pub use install::python::interpreter as python_interpreter;
 pub use postgres::{Postgres, PostgresOptions, PostgresTls, StopMode};
 pub use postgres_access::PostgresAccess;

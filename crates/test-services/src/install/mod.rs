@@ -2,6 +2,7 @@
 //! package registry, in a pinned version.
 
 pub(crate) mod go;
+pub(crate) mod go_main;
 pub(crate) mod minio;
 pub(crate) mod postgres;
 pub(crate) mod python;
