@@ -106,8 +106,11 @@ impl Client {
         progress.finish();
         let path = match (pending, sink) {
             (Some(pending), Sink::File(file)) => {
-                let placed = tokio::task::spawn_blocking(move || pending.place(&file)).await;
-                Some(placed.map_err(|_| Error::Internal("storing was interrupted".to_owned()))??)
+                let path = pending.path().to_owned();
+                tokio::task::spawn_blocking(move || PendingFile::flush(file, &path))
+                    .await
+                    .map_err(|_| Error::Internal("storing was interrupted".to_owned()))??;
+                Some(pending.place()?)
             }
             _ => None,
         };

@@ -87,12 +87,25 @@ impl PendingFile {
         &self.path
     }
 
-    /// Flushes the file to disk and gives it its name, in one step that cannot be seen half done.
-    /// Blocks.
+    /// Makes the content durable. Blocks for as long as the disk takes: the temporary name stays
+    /// with the caller meanwhile, who removes it if he gives up.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn flush(file: File, path: &Path) -> Result<(), Error> {
+        set_mode(&file, path)
+            .and_then(|()| file.sync_all())
+            .map_err(|source| Error::Write {
+                path: path.to_owned(),
+                source,
+            })
+    }
+
+    /// Gives a flushed file its name, in one step that cannot be seen half done.
     ///
     /// # Errors
     /// [`Error::TargetExists`] if a file of that name has appeared meanwhile, [`Error::Write`].
-    pub(crate) fn place(self, file: &File) -> Result<PathBuf, Error> {
+    pub(crate) fn place(self) -> Result<PathBuf, Error> {
         let Self {
             path,
             existing,
@@ -102,8 +115,6 @@ impl PendingFile {
             path: path.clone(),
             source,
         };
-        set_mode(file, &path).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
         let placed = match existing {
             Existing::Keep => temporary.persist_noclobber(&path),
             Existing::Replace => temporary.persist(&path),
@@ -194,7 +205,8 @@ mod tests {
         assert_eq!(mode(&pending.temporary), 0o600);
         again.write_all(b"whole").unwrap();
         file.write_all(b"lost").unwrap();
-        assert_eq!(pending.place(&again).unwrap(), path);
+        PendingFile::flush(again, &path).unwrap();
+        assert_eq!(pending.place().unwrap(), path);
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         assert_eq!(names(folder.path()), ["a"]);
         // As the umask of this process has it: what any new file gets.
@@ -211,13 +223,15 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let refused = PendingFile::create(path.clone(), Existing::Keep);
         assert!(matches!(refused, Err(Error::TargetExists(_))));
-        assert!(matches!(late.place(&file), Err(Error::TargetExists(_))));
+        PendingFile::flush(file, &path).unwrap();
+        assert!(matches!(late.place(), Err(Error::TargetExists(_))));
         assert_eq!(fs::read(&path).unwrap(), b"mine");
         assert_eq!(names(folder.path()), ["a"]);
 
         let (pending, mut file) = PendingFile::create(path.clone(), Existing::Replace).unwrap();
         file.write_all(b"new").unwrap();
-        pending.place(&file).unwrap();
+        PendingFile::flush(file, &path).unwrap();
+        pending.place().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(mode(&path), 0o640);
     }

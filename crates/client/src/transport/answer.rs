@@ -10,7 +10,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Header in which the service names a request.
-const REQUEST_ID: &str = "x-request-id";
+pub(super) const REQUEST_ID: &str = "x-request-id";
 /// Longest request id that is shown, in bytes.
 const MAX_REQUEST_ID_BYTES: usize = 128;
 

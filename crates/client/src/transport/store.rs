@@ -1,6 +1,6 @@
 //! PUT and GET of objects by presigned URL: a bare client, without credentials.
 
-use super::answer::id_in;
+use super::answer::{REQUEST_ID, id_in};
 use super::{Transport, network};
 use crate::error::{Error, NetworkFailure};
 use bytes::Bytes;
@@ -161,7 +161,7 @@ impl Transport {
     async fn store_refusal(&self, url: &Url, mut response: Response) -> Error {
         let status = response.status().as_u16();
         let request_id = id_in(response.headers(), STORE_REQUEST_ID)
-            .or_else(|| id_in(response.headers(), "x-request-id"));
+            .or_else(|| id_in(response.headers(), REQUEST_ID));
         let mut body = Vec::new();
         while body.len() < MAX_ERROR_BYTES {
             match self.next_chunk(url, &mut response).await {
