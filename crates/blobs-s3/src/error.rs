@@ -1,0 +1,215 @@
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use crypt_keeper_domain::ports::BlobError;
+
+/// A call to the object store failed. It names the call, the bucket and the store's words; never a
+/// credential, and never a presigned URL.
+#[derive(Debug, thiserror::Error)]
+#[error("{call} on bucket `{bucket}`: {fault}{}", in_brackets(detail))]
+pub struct S3Error {
+    call: &'static str,
+    bucket: String,
+    fault: Fault,
+    detail: Option<String>,
+}
+
+impl S3Error {
+    /// What kind of failure it was.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        self.fault
+    }
+}
+
+/// What went wrong, and what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// There was no connection, or it broke.
+    #[error("the store cannot be reached")]
+    Unreachable,
+    /// There was no answer in time.
+    #[error("the store has not answered in time")]
+    TimedOut,
+    /// It said that it is busy, or that it failed.
+    #[error("the store is busy or failing")]
+    Busy,
+    /// There is no such bucket.
+    #[error("there is no such bucket: make it with `crypt-keeper setup`, or name the right one")]
+    NoSuchBucket,
+    /// The credentials do not allow it.
+    #[error("access is denied: the credentials' policy lacks this right on this bucket")]
+    AccessDenied,
+    /// The store does not know the credentials, or the secret is wrong.
+    #[error("the store does not accept the credentials")]
+    BadCredentials,
+    /// There are no credentials.
+    #[error(
+        "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, or a \
+         role"
+    )]
+    NoCredentials,
+    /// Where the credentials come from, e.g. an instance's metadata service, there was no answer.
+    #[error("the source of the AWS credentials failed")]
+    CredentialsSource,
+    /// The clocks differ too much.
+    #[error("this machine's clock and the store's differ too much: set the clock")]
+    ClockSkew,
+    /// The bucket is elsewhere.
+    #[error("the bucket is in another region: set its region")]
+    OtherRegion,
+    /// Anything else.
+    #[error("the store refused")]
+    Other,
+}
+
+impl Fault {
+    /// Whether asking again later may help.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable | Self::TimedOut | Self::Busy | Self::CredentialsSource
+        )
+    }
+}
+
+impl From<S3Error> for BlobError {
+    fn from(error: S3Error) -> Self {
+        if error.fault.may_pass() {
+            Self::Unavailable(Box::new(error))
+        } else {
+            Self::Backend(Box::new(error))
+        }
+    }
+}
+
+/// Which call, on which bucket, an error belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) bucket: &'a str,
+}
+
+impl Call<'_> {
+    /// The SDK's error in our words. Its `Debug` holds requests and responses: only texts of its
+    /// chain are taken, and of those only the ones that name no request.
+    pub(crate) fn failed<E>(self, error: &SdkError<E, HttpResponse>) -> S3Error
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let (fault, detail) = match error {
+            SdkError::TimeoutError(_) => (Fault::TimedOut, None),
+            SdkError::DispatchFailure(failure) => {
+                let fault = if failure.is_timeout() {
+                    Fault::TimedOut
+                } else if failure.is_io() {
+                    Fault::Unreachable
+                } else {
+                    fault_of_credentials(error)
+                };
+                (fault, Some(innermost(error)))
+            }
+            SdkError::ConstructionFailure(_) => {
+                (fault_of_credentials(error), Some(innermost(error)))
+            }
+            SdkError::ResponseError(response) => {
+                (of_status(response.raw().status().as_u16()), None)
+            }
+            SdkError::ServiceError(answer) => {
+                let status = answer.raw().status().as_u16();
+                let code = answer.err().code();
+                (
+                    of_answer(status, code),
+                    Some(answer_text(status, answer.err())),
+                )
+            }
+            _ => (Fault::Other, None),
+        };
+        self.fault(fault, detail)
+    }
+
+    pub(crate) fn fault(self, fault: Fault, detail: Option<String>) -> S3Error {
+        S3Error {
+            call: self.name,
+            bucket: self.bucket.to_owned(),
+            fault,
+            detail,
+        }
+    }
+}
+
+/// The error codes of S3 (API reference, "Error responses"), and those of its kin.
+pub(crate) fn of_answer(status: u16, code: Option<&str>) -> Fault {
+    match code.unwrap_or_default() {
+        "NoSuchBucket" => Fault::NoSuchBucket,
+        "AccessDenied" | "AllAccessDisabled" => Fault::AccessDenied,
+        "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "InvalidToken"
+        | "InvalidClientTokenId" => Fault::BadCredentials,
+        "RequestTimeTooSkewed" => Fault::ClockSkew,
+        "PermanentRedirect"
+        | "AuthorizationHeaderMalformed"
+        | "IllegalLocationConstraintException" => Fault::OtherRegion,
+        "SlowDown"
+        | "RequestTimeout"
+        | "InternalError"
+        | "ServiceUnavailable"
+        | "Throttling"
+        | "ThrottlingException"
+        | "RequestLimitExceeded"
+        | "OperationAborted" => Fault::Busy,
+        _ => of_status(status),
+    }
+}
+
+fn of_status(status: u16) -> Fault {
+    match status {
+        301 => Fault::OtherRegion,
+        403 => Fault::AccessDenied,
+        408 | 429 => Fault::Busy,
+        // Not implemented will not be by and by.
+        501 => Fault::Other,
+        500.. => Fault::Busy,
+        _ => Fault::Other,
+    }
+}
+
+/// The SDK could not sign: there are no credentials, or their source failed.
+fn fault_of_credentials(error: &(dyn Error + 'static)) -> Fault {
+    match chain(error).find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
+        Some(
+            CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_),
+        ) => Fault::NoCredentials,
+        Some(_) => Fault::CredentialsSource,
+        None => Fault::Other,
+    }
+}
+
+fn answer_text(status: u16, error: &impl ProvideErrorMetadata) -> String {
+    match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => format!("HTTP status {status}"),
+    }
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| {
+        (*error).source()
+    })
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    chain(error).last().unwrap_or(error).to_string()
+}
+
+fn in_brackets(detail: &Option<String>) -> String {
+    detail
+        .as_ref()
+        .map_or_else(String::new, |detail| format!(" ({detail})"))
+}
