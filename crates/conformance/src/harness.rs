@@ -2,8 +2,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crypt_keeper_domain::model::Timestamp;
-use crypt_keeper_domain::ports::{Accounts, AuditLog, KeyRegistry, MetadataStore, PrivateKeys};
+use crypt_keeper_domain::model::{Algorithm, Timestamp};
+use crypt_keeper_domain::ports::{
+    Accounts, AuditLog, BlobStore, KeyRegistry, KeyVault, MetadataStore, PrivateKeys,
+};
 
 /// An adapter made ready for one law, empty and alone: a database, a bucket, a mount of its own.
 #[async_trait]
@@ -41,4 +43,82 @@ pub trait StoreHarness: Harness {
 pub trait PrivateKeysHarness: Harness {
     /// The store.
     fn private_keys(&self) -> Arc<dyn PrivateKeys>;
+}
+
+/// A key vault and the registry that it looks into.
+pub trait KeyVaultHarness: Harness {
+    /// The vault.
+    fn key_vault(&self) -> Arc<dyn KeyVault>;
+
+    /// The registry, which the laws write to.
+    fn key_registry(&self) -> Arc<dyn KeyRegistry>;
+
+    /// The algorithm that the vault wraps by.
+    fn algorithm(&self) -> Algorithm;
+
+    /// What the clock shows.
+    fn now(&self) -> Timestamp;
+
+    /// How long the vault may go by what it remembers of the registry; zero if it asks each time.
+    /// The laws wait that long after a change of the registry; best make it short.
+    fn state_bound(&self) -> Duration;
+}
+
+/// An object store, and a bare client that knows nothing but the URLs it is given.
+#[async_trait]
+pub trait BlobStoreHarness: Harness {
+    /// The store.
+    fn blob_store(&self) -> Arc<dyn BlobStore>;
+
+    /// Sends a request with a body and no header that HTTP does not need: no content type, no
+    /// credentials. Redirects are not followed.
+    async fn send(&self, method: &str, url: &str, body: Vec<u8>) -> BareAnswer;
+
+    /// What the clock shows.
+    fn now(&self) -> Timestamp;
+
+    /// Lets time pass for the store: moves its clock, or waits.
+    async fn pass_time(&self, time: Duration);
+
+    /// Whether a URL to PUT to is held to its greatest length.
+    fn bounds_length(&self) -> bool;
+}
+
+/// What a bare client is answered.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BareAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Header fields, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl BareAnswer {
+    /// Whether the status is 2xx.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The first header field of a name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let field = self.headers.iter().find(|(other, _)| other == name);
+        field.map(|(_, value)| value.as_str())
+    }
+}
+
+/// The beginning of the body is enough: it may have megabytes.
+impl std::fmt::Debug for BareAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let beginning = &self.body[..self.body.len().min(500)];
+        f.debug_struct("BareAnswer")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("length", &self.body.len())
+            .field("body", &String::from_utf8_lossy(beginning))
+            .finish()
+    }
 }

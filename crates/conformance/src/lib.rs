@@ -28,15 +28,19 @@
 
 pub mod accounts;
 pub mod audit_log;
+pub mod blob_store;
 mod concurrency;
 pub mod fixtures;
 mod harness;
 pub mod key_registry;
+pub mod key_vault;
 mod laws;
 pub mod metadata_store;
 pub mod private_keys;
 mod scene;
 
-pub use harness::{Harness, PrivateKeysHarness, StoreHarness};
+pub use harness::{
+    BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, PrivateKeysHarness, StoreHarness,
+};
 pub use laws::uphold;
 pub use scene::Scene;

@@ -5,14 +5,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
-    Harness, PrivateKeysHarness, StoreHarness, accounts_laws, audit_log_laws, key_registry_laws,
+    BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, PrivateKeysHarness, StoreHarness,
+    accounts_laws, audit_log_laws, blob_store_laws, key_registry_laws, key_vault_laws,
     metadata_store_laws, private_keys_laws,
 };
-use crypt_keeper_domain::memory::{ManualClock, MemoryPrivateKeys, MemoryStore};
-use crypt_keeper_domain::model::Timestamp;
-use crypt_keeper_domain::ports::{
-    Accounts, AuditLog, Clock, KeyRegistry, MetadataStore, PrivateKeys,
+use crypt_keeper_domain::memory::{
+    ManualClock, MemoryBlobs, MemoryPrivateKeys, MemoryStore, MemoryVault, SeededEntropy,
 };
+use crypt_keeper_domain::model::{Algorithm, Timestamp};
+use crypt_keeper_domain::ports::{
+    Accounts, AuditLog, BlobStore, Clock, KeyRegistry, KeyVault, MetadataStore, PrivateKeys,
+};
+
+/// 2026-03-01T12:00:00.000001Z
+const NOON: i64 = 1_772_366_400_000_001;
 
 struct Store {
     clock: Arc<ManualClock>,
@@ -20,10 +26,7 @@ struct Store {
 }
 
 async fn store() -> Option<Store> {
-    // 2026-03-01T12:00:00.000001Z
-    let clock = Arc::new(ManualClock::new(Timestamp::from_micros(
-        1_772_366_400_000_001,
-    )));
+    let clock = Arc::new(ManualClock::new(Timestamp::from_micros(NOON)));
     let store = Arc::new(MemoryStore::new(clock.clone()));
     Some(Store { clock, store })
 }
@@ -76,8 +79,95 @@ impl PrivateKeysHarness for Keys {
     }
 }
 
+struct Vault {
+    store: Store,
+    vault: Arc<MemoryVault>,
+}
+
+async fn vault() -> Option<Vault> {
+    let store = store().await?;
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let vault = Arc::new(MemoryVault::new(store.store.clone(), entropy));
+    Some(Vault { store, vault })
+}
+
+#[async_trait]
+impl Harness for Vault {
+    async fn teardown(self) {}
+}
+
+impl KeyVaultHarness for Vault {
+    fn key_vault(&self) -> Arc<dyn KeyVault> {
+        self.vault.clone()
+    }
+
+    fn key_registry(&self) -> Arc<dyn KeyRegistry> {
+        self.store.store.clone()
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        MemoryVault::ALGORITHM
+    }
+
+    fn now(&self) -> Timestamp {
+        self.store.clock.now()
+    }
+
+    fn state_bound(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+struct Blobs {
+    clock: Arc<ManualClock>,
+    blobs: Arc<MemoryBlobs>,
+}
+
+async fn blobs() -> Option<Blobs> {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_micros(NOON)));
+    let entropy = Arc::new(SeededEntropy::new(2));
+    let blobs = Arc::new(MemoryBlobs::new(clock.clone(), entropy));
+    Some(Blobs { clock, blobs })
+}
+
+#[async_trait]
+impl Harness for Blobs {
+    async fn teardown(self) {}
+}
+
+#[async_trait]
+impl BlobStoreHarness for Blobs {
+    fn blob_store(&self) -> Arc<dyn BlobStore> {
+        self.blobs.clone()
+    }
+
+    async fn send(&self, method: &str, url: &str, body: Vec<u8>) -> BareAnswer {
+        let answer = self.blobs.request(method, url, &body);
+        let text = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        BareAnswer {
+            status: answer.status,
+            headers: answer.headers.into_iter().map(text).collect(),
+            body: answer.body,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn pass_time(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    fn bounds_length(&self) -> bool {
+        true
+    }
+}
+
 metadata_store_laws!(store());
 accounts_laws!(store());
 audit_log_laws!(store());
 key_registry_laws!(store());
 private_keys_laws!(keys());
+key_vault_laws!(vault());
+blob_store_laws!(blobs());

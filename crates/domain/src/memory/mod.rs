@@ -3,16 +3,20 @@
 
 mod accounts;
 mod audit_log;
+mod blob_store;
 mod clock;
 mod entropy;
 mod faults;
 mod key_registry;
+mod key_vault;
 mod metadata_store;
 mod private_keys;
 mod store;
 
+pub use blob_store::{MemoryAnswer, MemoryBlobs};
 pub use clock::ManualClock;
 pub use entropy::SeededEntropy;
 pub use faults::{Fault, FaultSwitch, InducedFault};
+pub use key_vault::MemoryVault;
 pub use private_keys::MemoryPrivateKeys;
 pub use store::MemoryStore;

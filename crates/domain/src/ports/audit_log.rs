@@ -12,6 +12,7 @@ use crate::model::{
 /// Laws, each a test of `crypt_keeper_conformance::audit_log`:
 /// - `every_column_survives`.
 /// - `filters_select_and_pages_show_each_entry_once`, the newest first.
+/// - `an_act_whose_audit_id_is_taken_is_not_done`.
 #[async_trait]
 pub trait AuditLog: Debug + Send + Sync + 'static {
     /// Entries that `filter` selects, the newest first, in order of their ids.

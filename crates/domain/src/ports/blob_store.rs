@@ -13,8 +13,11 @@ use crate::model::{ObjectKey, ObjectPrefix};
 /// - `presigned_put_then_get`: from 0 bytes up, byte for byte.
 /// - `presigned_url_is_held_to_its_terms`: tampered with, expired, for another verb or another
 ///   key, it is refused.
+/// - `objects_are_whole`: whoever gets an object while it is being put gets all of it, or none.
+/// - `fetched_objects_are_inert`: a browser saves them, and never shows or runs them.
 /// - `head_tells_of_the_object`, and a miss is `None`.
 /// - `delete_by_prefix_spares_the_neighbours`, and deleting nothing is no error.
+/// - `delete_by_prefix_walks_every_page`.
 #[async_trait]
 pub trait BlobStore: Debug + Send + Sync + 'static {
     /// A URL that lets its holder PUT the object, once or more often, until it expires.

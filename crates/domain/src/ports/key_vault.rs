@@ -13,8 +13,10 @@ use crate::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey}
 /// - `wrapping_twice_differs`.
 /// - `a_flipped_bit_is_refused`: any bit of the wrapped bytes or of the commitment.
 /// - `another_documents_id_is_refused`.
+/// - `another_pairs_serial_is_refused`.
 /// - `unwrap_works_after_rotation`.
 /// - `wrap_needs_an_active_pair`.
+/// - `create_never_overwrites`.
 /// - `destroyed_opens_nothing`, and destroying again is harmless.
 /// - `purpose_is_held_to_the_state`: compromised pairs unwrap for rewrapping only, suspended and
 ///   destroyed ones not at all.

@@ -1,0 +1,82 @@
+//! The documentation of each port names its laws, the modules here hold them, and the macros make
+//! tests of them. The three lists must be one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const PORTS: [&str; 7] = [
+    "accounts",
+    "audit_log",
+    "blob_store",
+    "key_registry",
+    "key_vault",
+    "metadata_store",
+    "private_keys",
+];
+
+#[test]
+fn documented_laws_are_the_laws_that_are_tested() {
+    for port in PORTS {
+        let documented = documented(port);
+        assert!(!documented.is_empty(), "{port} states no law");
+        assert_eq!(documented, written(port), "{port}: documented, written");
+        assert_eq!(documented, tested(port), "{port}: documented, tested");
+    }
+}
+
+/// `- \`law\`` in the documentation of the port.
+fn documented(port: &str) -> BTreeSet<String> {
+    let path = crate_folder().join(format!("../domain/src/ports/{port}.rs"));
+    names_after(&read(&path), "/// - `", '`')
+}
+
+/// `pub async fn law(harness` in the port's module.
+fn written(port: &str) -> BTreeSet<String> {
+    let laws = sources(port)
+        .iter()
+        .map(|path| names_after(&read(path), "pub async fn ", '('));
+    laws.flatten().collect()
+}
+
+/// What the port's macro lists.
+fn tested(port: &str) -> BTreeSet<String> {
+    let paths = sources(port);
+    let marker = format!("macro_rules! {port}_laws");
+    let source = paths.iter().map(|path| read(path));
+    let source: String = source.filter(|text| text.contains(&marker)).collect();
+    let (_, rest) = source.split_once(&marker).expect("the port has a macro");
+    let (_, rest) = rest.split_once('[').expect("a list of laws");
+    let (list, _) = rest.split_once(']').expect("the end of the list");
+    list.split(',')
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// The port's one file, or the files of its folder.
+fn sources(port: &str) -> Vec<PathBuf> {
+    let module = crate_folder().join("src").join(port);
+    let file = module.with_extension("rs");
+    if file.exists() {
+        return vec![file];
+    }
+    let entries = fs::read_dir(&module).expect("the port has a module");
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+fn names_after(text: &str, marker: &str, end: char) -> BTreeSet<String> {
+    let names = text.split(marker).skip(1);
+    names
+        .filter_map(|rest| rest.split_once(end))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+fn crate_folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
