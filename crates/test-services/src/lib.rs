@@ -12,12 +12,13 @@
 //! ```
 //! A test that stops, restarts or kills its server starts one of its own: [`Postgres::start`],
 //! [`S3Server::start_minio`], [`S3Server::start_versitygw`]. One that wants the network to fail puts a
-//! [`FaultProxy`] between.
+//! [`FaultProxy`] between. One that runs the service or the client as a process asks [`binary`].
 //!
 //! Servers listen on 127.0.0.1 alone, on ports that were free; their data lies below `/var/tmp` and
 //! goes with them. Programs come from the machine or are installed, once, in pinned versions, into
 //! the [`Cache`]. This crate is for tests and developer commands, and for Linux.
 
+mod binaries;
 mod cache;
 mod cycles;
 mod error;
@@ -41,6 +42,7 @@ mod tools;
 mod unix_user;
 mod versitygw;
 
+pub use binaries::{BUILT, SERVER_FEATURES, binary};
 pub use cache::Cache;
 pub use cycles::{CYCLES, cycles};
 pub use error::{Error, Result};

@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
+use crypt_keeper_test_services::SERVER_FEATURES;
+
 use crate::deny;
-use crate::step::{self, Failure, Result, SERVER_FEATURES, cargo, tell};
+use crate::step::{self, Failure, Result, cargo, tell};
 
 /// Servers on one store, without what the others need.
 const SMALL_SERVERS: [&str; 2] = ["sqlite", "postgres"];
@@ -50,9 +52,11 @@ const ABSENCES: [Absence; 4] = [
     },
 ];
 
+type Check = fn() -> Result<()>;
+
 /// Runs every check, those after a failed one too, and ends by naming what failed.
 pub(crate) fn run() -> Result<()> {
-    let steps: [(&str, fn() -> Result<()>); 5] = [
+    let steps: [(&str, Check); 5] = [
         ("formatting", || {
             step::run(&mut cargo(&["fmt", "--all", "--check"]))
         }),

@@ -4,21 +4,21 @@ use std::process::Command;
 
 use crypt_keeper_test_services::CYCLES;
 
-use crate::step::{Failure, Result, SERVER_FEATURES, cargo, print, workspace};
-use crate::test::{Servers, watched};
+use crate::step::{Failure, Result, print, workspace};
+use crate::test::{Servers, build, cargo_test, watched};
 
 /// Runs the tests that have `cycles` in their names, which are those that honour `CK_TEST_CYCLES`.
 pub(crate) fn run(cycles: u32) -> Result<()> {
+    build()?;
     let servers = Servers::start();
-    let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    let mut command = cargo_test();
     command
-        .args(["--features", SERVER_FEATURES])
         .args(["--", "cycles", "--nocapture"])
         .env(CYCLES, cycles.to_string());
     servers.name_to(&mut command);
     let (counts, ended) = watched(&mut command)?;
     drop(servers);
-    if ended.is_ok() && !counts.ran() {
+    if ended.is_ok() && !counts.any() {
         return Err(Failure::Said(
             "error: no test has `cycles` in its name".into(),
         ));
@@ -36,12 +36,7 @@ pub(crate) fn run(cycles: u32) -> Result<()> {
     ));
     print(format!("rust     {}", said("rustc", &["--version"])));
     print(format!("cycles   {cycles}"));
-    for skipped in counts.skipped() {
-        print(skipped);
-    }
-    if counts.any() {
-        print(&counts);
-    }
+    counts.print_end();
     ended
 }
 

@@ -7,11 +7,6 @@ use std::process::{Command, ExitCode, ExitStatus};
 
 use crypt_keeper_test_services::Error;
 
-/// The server's features, named: with `--workspace` alone they would be those that some dependency
-/// asks for.
-pub(crate) const SERVER_FEATURES: &str =
-    "crypt-keeper-server/postgres,crypt-keeper-server/sqlite,crypt-keeper-server/s3";
-
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 /// Why a command ends early, and with which code.

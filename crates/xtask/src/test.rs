@@ -3,37 +3,48 @@
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
-use crypt_keeper_test_services::shared;
+use crypt_keeper_test_services::{BUILT, SERVER_FEATURES, shared};
 
 use crate::counts::Counts;
 use crate::servers::{Kind, Server};
-use crate::step::{Failure, Result, SERVER_FEATURES, cargo, print, run as run_step, tell};
+use crate::step::{self, Failure, Result, cargo, tell};
 
 /// Runs the tests of the whole workspace and passes their exit code through.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    // End-to-end tests start the binaries: they are built with the very features of the tests.
-    run_step(&mut cargo(&[
+    build()?;
+    let servers = Servers::start();
+    let mut command = cargo_test();
+    command.args(arguments);
+    servers.name_to(&mut command);
+    let (counts, ended) = watched(&mut command)?;
+    drop(servers);
+    counts.print_end();
+    ended
+}
+
+/// Builds the tests, and the programs that end-to-end tests start, with the very same features.
+pub(crate) fn build() -> Result<()> {
+    let whole = [
         "build",
         "--workspace",
         "--all-targets",
         "--features",
         SERVER_FEATURES,
-    ]))?;
-    let servers = Servers::start();
-    let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    ];
+    step::run(&mut cargo(&whole))
+}
+
+/// `cargo test` for what [`build`] has built.
+pub(crate) fn cargo_test() -> Command {
+    let mut command = cargo(&[
+        "test",
+        "--workspace",
+        "--no-fail-fast",
+        "--features",
+        SERVER_FEATURES,
+    ]);
+    command.env(BUILT, "1");
     command
-        .args(["--features", SERVER_FEATURES])
-        .args(arguments);
-    servers.name_to(&mut command);
-    let (counts, ended) = watched(&mut command)?;
-    drop(servers);
-    for skipped in counts.skipped() {
-        print(skipped);
-    }
-    if counts.any() {
-        print(&counts);
-    }
-    ended
 }
 
 /// The servers of one run: stopped on drop.
