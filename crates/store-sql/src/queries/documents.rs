@@ -1,0 +1,292 @@
+use async_trait::async_trait;
+use crypt_keeper_domain::model::{
+    Document, DocumentId, DocumentState, Entry, Page, PageRequest, Principal, PrincipalKind, Record,
+};
+use crypt_keeper_domain::ports::{
+    Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
+    ReleaseOutcome, StoreError,
+};
+use diesel::dsl::{exists, sql};
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, SmallInt};
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+use futures_util::FutureExt as _;
+
+use super::super::{Conn, Database, Store, hot};
+use super::accounts::one_more;
+use super::{Done, record};
+use crate::error::Failure;
+use crate::rows::{AuditRow, DocumentRow, EntryRow, WrapColumns, row_key, sql_time, stored_size};
+use crate::schema::{documents, entries, key_pairs};
+use crate::sql_types::operators::{bit_or, differs};
+use crate::sql_types::{Id, SqlUuid};
+
+#[async_trait]
+impl MetadataStore for Store {
+    async fn insert(
+        &self,
+        document: &Document,
+        owner_entry: &Entry,
+        act: &Record,
+    ) -> Result<InsertOutcome, StoreError> {
+        hot::insert(self, document, owner_entry, act).await
+    }
+
+    async fn find(
+        &self,
+        id: DocumentId,
+        principals: &[Principal],
+    ) -> Result<Option<Found>, StoreError> {
+        hot::find(self, id, principals).await
+    }
+
+    async fn entries(&self, id: DocumentId) -> Result<Vec<Entry>, StoreError> {
+        let (class, id) = row_key(id);
+        self.read(move |conn| {
+            async move {
+                let rows = entries::table
+                    .filter(entries::retention_class.eq(class))
+                    .filter(entries::document_id.eq(id))
+                    .order((
+                        entries::granted_at.asc(),
+                        entries::principal_kind.asc(),
+                        entries::principal_id.asc(),
+                    ))
+                    .select(EntryRow::as_select())
+                    .load(conn)
+                    .await?;
+                Ok(rows
+                    .into_iter()
+                    .map(Entry::try_from)
+                    .collect::<Result<_, _>>()?)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        filter: &DocumentFilter,
+        page: &PageRequest<DocumentId>,
+    ) -> Result<Page<Document, DocumentId>, StoreError> {
+        let (filter, page) = (filter.clone(), page.clone());
+        self.read(move |conn| list(conn, filter, page).boxed())
+            .await
+    }
+
+    async fn grant(&self, entry: &Entry, act: &Record) -> Result<Change, StoreError> {
+        let row = EntryRow::from(entry);
+        let audit = AuditRow::from(&act.audit);
+        self.write(move |conn| grant(conn, row, audit).boxed())
+            .await
+    }
+
+    async fn revoke(
+        &self,
+        id: DocumentId,
+        principal: Principal,
+        act: &Record,
+    ) -> Result<Change, StoreError> {
+        let audit = AuditRow::from(&act.audit);
+        self.write(move |conn| {
+            async move {
+                let (class, document) = row_key(id);
+                let kind = principal.kind().as_str();
+                let entry = entries::table.find((class, document, kind, SqlUuid(principal.id())));
+                let revoked = diesel::delete(entry).execute(conn).await?;
+                if revoked > 0 {
+                    record(conn, &[audit]).await?;
+                    return Ok(Done::Keep(Change::Changed));
+                }
+                Ok(Done::Undo(if is_there(conn, class, document).await? {
+                    Change::Unchanged
+                } else {
+                    Change::Missing
+                }))
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    async fn record_release(
+        &self,
+        release: &Release,
+        act: &Record,
+    ) -> Result<ReleaseOutcome, StoreError> {
+        hot::record_release(self, release, act).await
+    }
+
+    async fn change(
+        &self,
+        id: DocumentId,
+        seen_version: i64,
+        change: &DocumentChange,
+        act: &Record,
+    ) -> Result<Change, StoreError> {
+        let change = change.clone();
+        let audit = AuditRow::from(&act.audit);
+        self.write(move |conn| {
+            async move {
+                let (class, id) = row_key(id);
+                let changed = update(conn, (class, id), seen_version, change).await?;
+                if changed > 0 {
+                    record(conn, &[audit]).await?;
+                    return Ok(Done::Keep(Change::Changed));
+                }
+                Ok(Done::Undo(if is_there(conn, class, id).await? {
+                    Change::Stale
+                } else {
+                    Change::Missing
+                }))
+            }
+            .boxed()
+        })
+        .await
+    }
+}
+
+async fn is_there(conn: &mut Conn, class: i16, id: SqlUuid) -> QueryResult<bool> {
+    diesel::select(exists(documents::table.find((class, id))))
+        .get_result(conn)
+        .await
+}
+
+/// Adds rights in one statement, so that two who grant at once lose none.
+async fn grant(conn: &mut Conn, row: EntryRow, audit: AuditRow) -> Result<Done<Change>, Failure> {
+    if !is_there(conn, row.retention_class, row.document_id).await? {
+        return Ok(Done::Undo(Change::Missing));
+    }
+    let united = || bit_or(entries::rights, excluded(entries::rights));
+    let upsert = diesel::insert_into(entries::table)
+        .values(&row)
+        .on_conflict((
+            entries::retention_class,
+            entries::document_id,
+            entries::principal_kind,
+            entries::principal_id,
+        ))
+        .do_update()
+        .set((
+            entries::rights.eq(united()),
+            entries::granted_by.eq(excluded(entries::granted_by)),
+            entries::granted_at.eq(excluded(entries::granted_at)),
+            entries::expires_at.eq(excluded(entries::expires_at)),
+        ));
+    let gives_more = united().ne(entries::rights);
+    let ends_otherwise = differs(entries::expires_at, excluded(entries::expires_at));
+    let changed =
+        diesel::query_dsl::methods::FilterDsl::filter(upsert, gives_more.or(ends_otherwise))
+            .execute(conn)
+            .await?;
+    if changed == 0 {
+        return Ok(Done::Undo(Change::Unchanged));
+    }
+    record(conn, &[audit]).await?;
+    Ok(Done::Keep(Change::Changed))
+}
+
+async fn update(
+    conn: &mut Conn,
+    key: (i16, SqlUuid),
+    seen_version: i64,
+    change: DocumentChange,
+) -> QueryResult<usize> {
+    let seen = documents::table
+        .find(key)
+        .filter(documents::version.eq(seen_version));
+    let next = documents::version.eq(documents::version + 1);
+    match change {
+        DocumentChange::Confirm(object) => {
+            diesel::update(seen)
+                .set((
+                    next,
+                    documents::state.eq(DocumentState::Available.as_str()),
+                    documents::size.eq(stored_size(&object)),
+                    documents::etag.eq(object.etag),
+                    documents::version_id.eq(object.version_id),
+                ))
+                .execute(conn)
+                .await
+        }
+        DocumentChange::State(state) => {
+            diesel::update(seen)
+                .set((next, documents::state.eq(state.as_str())))
+                .execute(conn)
+                .await
+        }
+        DocumentChange::ExpiresAt(end) => {
+            diesel::update(seen)
+                .set((next, documents::expires_at.eq(end.map(sql_time))))
+                .execute(conn)
+                .await
+        }
+    }
+}
+
+async fn list(
+    conn: &mut Conn,
+    filter: DocumentFilter,
+    page: PageRequest<DocumentId>,
+) -> Result<Page<Document, DocumentId>, Failure> {
+    let mut query = documents::table
+        .left_join(key_pairs::table.on(key_pairs::serial.eq(documents::key_serial)))
+        .order((documents::retention_class.asc(), documents::id.asc()))
+        .limit(one_more(page.limit))
+        .select((
+            DocumentRow::as_select(),
+            key_pairs::scope.nullable(),
+            key_pairs::algorithm.nullable(),
+        ))
+        .into_boxed::<Database>();
+    if let Some(after) = page.after {
+        let (class, id) = row_key(after);
+        // A comparison of rows, so that the walk continues in the primary key's index.
+        query = query.filter(
+            sql::<Bool>("(documents.retention_class, documents.id) > (")
+                .bind::<SmallInt, _>(class)
+                .sql(", ")
+                .bind::<Id, _>(id)
+                .sql(")"),
+        );
+    }
+    query = match filter {
+        DocumentFilter::Every => query,
+        DocumentFilter::OwnedBy(owner) => query.filter(documents::owner.eq(SqlUuid(owner.uuid()))),
+        DocumentFilter::VisibleTo(principals) => {
+            // Every kind of principal has to be thought of here.
+            let users: Vec<_> = principals
+                .into_iter()
+                .map(|Principal::User(id)| SqlUuid(id.uuid()))
+                .collect();
+            query.filter(exists(
+                entries::table
+                    .filter(entries::retention_class.eq(documents::retention_class))
+                    .filter(entries::document_id.eq(documents::id))
+                    .filter(entries::principal_kind.eq(PrincipalKind::User.as_str()))
+                    .filter(entries::principal_id.eq_any(users)),
+            ))
+        }
+        DocumentFilter::WrappedBy(serial) => {
+            query.filter(documents::key_serial.eq(serial.as_i64()))
+        }
+        DocumentFilter::PendingBefore(moment) => query
+            .filter(documents::state.eq(DocumentState::Pending.as_str()))
+            .filter(documents::created_at.lt(sql_time(moment))),
+    };
+    let rows: Vec<(DocumentRow, Option<String>, Option<String>)> = query.load(conn).await?;
+    let documents = rows
+        .into_iter()
+        .map(|(row, scope, algorithm)| {
+            let pair = scope
+                .zip(algorithm)
+                .map(|(scope, algorithm)| WrapColumns { scope, algorithm });
+            row.into_document(pair)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::cut(documents, page.limit, |document: &Document| {
+        document.id
+    }))
+}

@@ -1,0 +1,42 @@
+//! The ports on statements that both databases understand. This folder is compiled twice, once
+//! beneath each database's module, whose `Conn`, `Store` and `dialect` it takes from there. The
+//! statements of every request (`insert`, `find`, `record_release`, `find_api_key`) are not here:
+//! each database has its own way to gather them, in its `hot` module.
+
+mod accounts;
+mod audit_log;
+mod documents;
+mod key_registry;
+mod private_keys;
+pub(super) mod schema_version;
+
+use diesel::QueryResult;
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use crate::error::Failure;
+use crate::rows::AuditRow;
+use crate::schema::audit;
+
+/// What becomes of the transaction of an act.
+pub(super) enum Done<T> {
+    /// It is committed.
+    Keep(T),
+    /// It is rolled back: nothing was to be done after all.
+    Undo(T),
+}
+
+/// Writes the records of an act, in its transaction.
+async fn record(conn: &mut Conn, rows: &[AuditRow]) -> Result<(), Failure> {
+    for row in rows {
+        insert_audit(conn, row).await?;
+    }
+    Ok(())
+}
+
+async fn insert_audit(conn: &mut Conn, row: &AuditRow) -> QueryResult<usize> {
+    diesel::insert_into(audit::table)
+        .values(row)
+        .execute(conn)
+        .await
+}

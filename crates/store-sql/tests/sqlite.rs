@@ -1,0 +1,105 @@
+//! SQLite keeps every law of the ports.
+#![cfg(feature = "sqlite")]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use crypt_keeper_conformance::{
+    Harness, PrivateKeysHarness, StoreHarness, accounts_laws, audit_log_laws, key_registry_laws,
+    metadata_store_laws, private_keys_laws,
+};
+use crypt_keeper_domain::model::Timestamp;
+use crypt_keeper_domain::ports::{Accounts, AuditLog, KeyRegistry, MetadataStore, PrivateKeys};
+use crypt_keeper_store_sql::{SqlitePrivateKeys, SqliteStore};
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+
+struct Store {
+    store: Arc<SqliteStore>,
+    _folder: TempDir,
+}
+
+async fn store() -> Option<Store> {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("metadata.db");
+    let store = SqliteStore::open(&path, Handle::current()).await.unwrap();
+    store.migrate().await.unwrap();
+    Some(Store {
+        store: Arc::new(store),
+        _folder: folder,
+    })
+}
+
+#[async_trait]
+impl Harness for Store {
+    async fn teardown(self) {
+        self.store.shutdown().await;
+    }
+}
+
+impl StoreHarness for Store {
+    fn metadata_store(&self) -> Arc<dyn MetadataStore> {
+        self.store.clone()
+    }
+
+    fn accounts(&self) -> Arc<dyn Accounts> {
+        self.store.clone()
+    }
+
+    fn audit_log(&self) -> Arc<dyn AuditLog> {
+        self.store.clone()
+    }
+
+    fn key_registry(&self) -> Arc<dyn KeyRegistry> {
+        self.store.clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        support::machine_clock()
+    }
+
+    fn list_bound(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+metadata_store_laws!(store());
+accounts_laws!(store());
+audit_log_laws!(store());
+key_registry_laws!(store());
+
+struct Keys {
+    store: Arc<SqlitePrivateKeys>,
+    _folder: TempDir,
+}
+
+async fn keys() -> Option<Keys> {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("keys.db");
+    let store = SqlitePrivateKeys::open(&path, Handle::current())
+        .await
+        .unwrap();
+    store.migrate().await.unwrap();
+    Some(Keys {
+        store: Arc::new(store),
+        _folder: folder,
+    })
+}
+
+#[async_trait]
+impl Harness for Keys {
+    async fn teardown(self) {
+        self.store.shutdown().await;
+    }
+}
+
+impl PrivateKeysHarness for Keys {
+    fn private_keys(&self) -> Arc<dyn PrivateKeys> {
+        self.store.clone()
+    }
+}
+
+private_keys_laws!(keys());
