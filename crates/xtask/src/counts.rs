@@ -74,7 +74,7 @@ impl fmt::Display for Counts {
         let tests: BTreeSet<&str> = self
             .skipped
             .iter()
-            .map(|line| line.split(':').next().unwrap_or(line))
+            .map(|line| line.split(": ").next().unwrap_or(line))
             .collect();
         let returned = tests.len() as u64;
         write!(
