@@ -36,11 +36,14 @@ pub mod key_registry;
 pub mod key_vault;
 mod laws;
 pub mod metadata_store;
+pub mod outage;
 pub mod private_keys;
+pub mod row_locks;
 mod scene;
 
 pub use harness::{
     BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, PrivateKeysHarness, StoreHarness,
 };
 pub use laws::uphold;
+pub use outage::Outage;
 pub use scene::Scene;

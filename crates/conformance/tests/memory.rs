@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
-    BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, PrivateKeysHarness, StoreHarness,
-    accounts_laws, audit_log_laws, blob_store_laws, key_registry_laws, key_vault_laws,
-    metadata_store_laws, private_keys_laws,
+    BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, Outage, PrivateKeysHarness,
+    StoreHarness, accounts_laws, audit_log_laws, blob_outage_laws, blob_store_laws,
+    key_registry_laws, key_vault_laws, metadata_store_laws, private_keys_laws,
+    private_keys_outage_laws, row_lock_laws, store_outage_laws,
 };
 use crypt_keeper_domain::memory::{
-    ManualClock, MemoryBlobs, MemoryPrivateKeys, MemoryStore, MemoryVault, SeededEntropy,
+    Fault, ManualClock, MemoryBlobs, MemoryPrivateKeys, MemoryStore, MemoryVault, SeededEntropy,
 };
 use crypt_keeper_domain::model::{Algorithm, Timestamp};
 use crypt_keeper_domain::ports::{
@@ -164,10 +165,59 @@ impl BlobStoreHarness for Blobs {
     }
 }
 
+#[async_trait]
+impl Outage for Store {
+    async fn begin(&self) {
+        self.store.faults().fail(Fault::Unavailable);
+    }
+
+    async fn end(&self) {
+        self.store.faults().heal();
+    }
+
+    fn pool_size(&self) -> usize {
+        0
+    }
+}
+
+#[async_trait]
+impl Outage for Keys {
+    async fn begin(&self) {
+        self.0.faults().fail(Fault::Unavailable);
+    }
+
+    async fn end(&self) {
+        self.0.faults().heal();
+    }
+
+    fn pool_size(&self) -> usize {
+        0
+    }
+}
+
+#[async_trait]
+impl Outage for Blobs {
+    async fn begin(&self) {
+        self.blobs.faults().fail(Fault::Unavailable);
+    }
+
+    async fn end(&self) {
+        self.blobs.faults().heal();
+    }
+
+    fn pool_size(&self) -> usize {
+        0
+    }
+}
+
 metadata_store_laws!(store());
+row_lock_laws!(store());
+store_outage_laws!(store());
 accounts_laws!(store());
 audit_log_laws!(store());
 key_registry_laws!(store());
 private_keys_laws!(keys());
+private_keys_outage_laws!(keys());
 key_vault_laws!(vault());
 blob_store_laws!(blobs());
+blob_outage_laws!(blobs());

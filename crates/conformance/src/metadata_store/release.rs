@@ -1,16 +1,14 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crypt_keeper_domain::model::{
     ApiKey, AuditAction, Document, DocumentState, KeyPair, KeyState, Principal, RetentionClass,
     Rights, Scope, User, UserState,
 };
-use crypt_keeper_domain::ports::{
-    Change, DocumentChange, MetadataStore, Release, ReleaseOutcome, StoreError,
-};
-use tokio::sync::mpsc;
+use crypt_keeper_domain::ports::{Change, DocumentChange, Release, ReleaseOutcome, StoreError};
+use futures_util::FutureExt;
 
+use crate::concurrency::{Acts, Race};
 use crate::{Scene, StoreHarness};
 
 /// The shortest time there is.
@@ -226,68 +224,46 @@ async fn a_repetition_is_harmless(scene: &Scene<'_>) {
 const ROUNDS: usize = 24;
 /// Releases that ask at the same time.
 const RELEASERS: usize = 4;
+/// More releases than a racer gets to before the revoke.
+const ATTEMPTS: usize = 400;
 
 /// However many releases race with a revoke: none is recorded after it was acknowledged.
 pub async fn no_release_after_a_revoke(harness: &dyn StoreHarness) {
     let scene = Scene::new(harness);
     let case = Case::new(&scene, Rights::V1_SHARE).await;
     let (bob, id) = (Principal::User(case.bob.id), case.document.id);
-    let mut recorded_before = 0;
+    let released = AuditAction::DocumentReleased;
+    let mut recorded = 0;
     for round in 0..ROUNDS {
         if round > 0 {
-            scene
-                .share(&case.document, case.bob.id, Rights::V1_SHARE)
-                .await;
+            let share = scene.share(&case.document, case.bob.id, Rights::V1_SHARE);
+            share.await;
         }
-        let revoked = Arc::new(AtomicBool::new(false));
-        let (told, mut hears) = mpsc::unbounded_channel();
-        let releasers: Vec<_> = (0..RELEASERS)
-            .map(|_| {
-                let attempts = (0..1000)
-                    .map(|_| scene.release(&case.document, &case.key))
-                    .collect();
-                let store = Arc::clone(&scene.store);
-                let task = release_until_refused(store, attempts, revoked.clone(), told.clone());
-                tokio::spawn(task)
-            })
-            .collect();
-        for _ in 0..round % 6 {
-            hears.recv().await.expect("the releasers are at work");
-        }
+        let mut race = Race::start((0..RELEASERS).map(|_| releases(&scene, &case)));
+        race.warm_up(round % 6).await;
         let record = scene.make.record_on(AuditAction::EntryRevoked, id);
         let answer = scene.store.revoke(id, bob, &record).await;
-        revoked.store(true, Ordering::SeqCst);
-        assert_eq!(answer.unwrap(), Change::Changed);
+        race.stopped();
+        assert_eq!(answer.expect("revoke"), Change::Changed);
 
-        let released = AuditAction::DocumentReleased;
         let at_the_revoke = scene.count(released, id).await;
-        let mut recorded = recorded_before;
-        for releaser in releasers {
-            recorded += releaser.await.expect("a releaser panicked");
-        }
+        recorded += race.finish().await;
         let in_the_end = scene.count(released, id).await;
         assert_eq!(at_the_revoke, in_the_end, "recorded after the revoke");
         assert_eq!(in_the_end, recorded, "recorded and acknowledged differ");
-        recorded_before = recorded;
     }
-    assert!(recorded_before > 0, "nothing raced");
+    assert!(recorded > 0, "nothing raced");
 }
 
-async fn release_until_refused(
-    store: Arc<dyn MetadataStore>,
-    attempts: Vec<(Release, crypt_keeper_domain::model::Record)>,
-    revoked: Arc<AtomicBool>,
-    told: mpsc::UnboundedSender<()>,
-) -> usize {
-    for (number, (release, record)) in attempts.iter().enumerate() {
-        let too_late = revoked.load(Ordering::SeqCst);
-        match store.record_release(release, record).await {
-            Ok(ReleaseOutcome::Recorded) => assert!(!too_late, "asked after the revoke"),
-            Ok(ReleaseOutcome::Refused) => return number,
-            Err(error) => panic!("record_release: {error:?}"),
+fn releases(scene: &Scene<'_>, case: &Case) -> Acts {
+    let release = || {
+        let store = Arc::clone(&scene.store);
+        let (release, record) = scene.release(&case.document, &case.key);
+        async move {
+            let outcome = store.record_release(&release, &record).await;
+            outcome.expect("record_release") == ReleaseOutcome::Recorded
         }
-        // Nobody listens any more once the revoke has begun.
-        let _ = told.send(());
-    }
-    attempts.len()
+        .boxed()
+    };
+    (0..ATTEMPTS).map(|_| release()).collect()
 }
