@@ -98,10 +98,6 @@ impl ServiceUrl {
         url.set_path(&format!("{}{path}", self.prefix));
         url
     }
-
-    pub(crate) fn is_plain(&self) -> bool {
-        self.origin.scheme() == "http"
-    }
 }
 
 impl std::fmt::Display for ServiceUrl {

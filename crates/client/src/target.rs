@@ -63,6 +63,10 @@ impl PendingFile {
             }
         }
         let folder = folder_of(&path);
+        fs::metadata(folder).map_err(|source| Error::Write {
+            path: folder.to_owned(),
+            source,
+        })?;
         let temporary = tempfile::Builder::new()
             .prefix(".ckc-")
             .suffix(".part")

@@ -92,7 +92,7 @@ mod tests {
         let all = resource_error("upload_url", json!({"__all__": "Must provide metadata."}));
         assert_eq!(words(&all).as_deref(), Some("Must provide metadata."));
         let field = "Document metadata must have field: name";
-        let fields = resource_error("upload_url", json!({"name": field, "compressed": "odd"}));
+        let fields = resource_error("upload_url", json!({"compressed": "odd", "name": field}));
         assert_eq!(words(&fields), Some(format!("compressed: odd {field}")));
         let share = resource_error("share", "Must provide username.");
         assert_eq!(words(&share).as_deref(), Some("Must provide username."));

@@ -397,7 +397,7 @@ api_key = "ck_home"
         );
         let error = home.resolve(Overrides::default()).unwrap_err().to_string();
         assert!(
-            error.contains("no profile \"default\" (it has: a, b)"),
+            error.contains("no profile 'default' (it has: a, b)"),
             "{error}"
         );
     }

@@ -4,8 +4,10 @@ use super::private_file;
 use crate::error::{Error, SettingsProblem};
 use crate::terminal::escaped_path;
 use crypt_keeper_secret::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// What the 2017 command kept: any of its three settings may lack.
 #[derive(Debug, Default)]
@@ -17,6 +19,16 @@ pub struct OldConfig {
     /// The user's API key.
     pub api_key: Option<SecretString>,
     wide_mode: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Kept<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<&'a str>,
 }
 
 impl OldConfig {
@@ -57,19 +69,14 @@ impl OldConfig {
     /// # Errors
     /// [`Error::SettingsFile`] if it cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let mut fields = Map::new();
-        let mut set = |name: &str, text: Option<&str>| {
-            if let Some(text) = text {
-                fields.insert(name.to_owned(), Value::from(text));
-            }
+        let kept = Kept {
+            url: self.url.as_deref(),
+            user: self.user.as_deref(),
+            api_key: self.api_key.as_ref().map(ExposeSecret::expose_secret),
         };
-        set("url", self.url.as_deref());
-        set("user", self.user.as_deref());
-        set(
-            "api_key",
-            self.api_key.as_ref().map(ExposeSecret::expose_secret),
-        );
-        private_file::write(path, &Value::Object(fields).to_string())
+        let text =
+            serde_json::to_string(&kept).map_err(|error| Error::Internal(error.to_string()))?;
+        private_file::write(path, &Zeroizing::new(text))
     }
 
     /// What to tell the user about the file's mode: scripts go on working, so it is not refused.

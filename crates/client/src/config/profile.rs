@@ -7,7 +7,10 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table, value};
+use zeroize::Zeroizing;
 
+/// What a new file starts with.
+const HEADER: &str = "# Profiles of ckc. This file holds API keys: keep its mode at 0600.\n\n";
 /// Name of the profile that is used when none is named.
 const DEFAULT: &str = "default";
 
@@ -122,10 +125,10 @@ impl ProfileFile {
     /// # Errors
     /// [`Error::SettingsFile`] if the file cannot be read or written, or is malformed.
     pub fn write_profile(path: &Path, name: &str, profile: &Profile) -> Result<(), Error> {
-        let text = match private_file::read(path) {
-            Ok(file) => file.text.to_string(),
+        let (header, text) = match private_file::read(path) {
+            Ok(file) => ("", file.text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                "# Profiles of ckc. This file holds API keys: keep its mode at 0600.\n".to_owned()
+                (HEADER, Zeroizing::default())
             }
             Err(error) => return Err(problem(path, SettingsProblem::Unreadable(error))),
         };
@@ -163,7 +166,7 @@ impl ProfileFile {
         if profile.allow_plain_http {
             table["allow_plain_http"] = value(true);
         }
-        private_file::write(path, &document.to_string())
+        private_file::write(path, &Zeroizing::new(format!("{header}{document}")))
     }
 }
 

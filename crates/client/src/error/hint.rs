@@ -46,7 +46,11 @@ impl Error {
                 "download to standard output instead: ckc download ID -o - > TARGET".to_owned()
             }
             Self::Unauthorized { asked, .. } => match asked {
-                Asked::Anything => "`ckc login` asks for them and tries them".to_owned(),
+                Asked::Anything => {
+                    "check both; `ckc login` asks for them and tries them; the service's operator \
+                     makes new keys"
+                        .to_owned()
+                }
                 Asked::Download(id) => format!(
                     "`ckc login` tries the credentials; the owner can share it with: \
                      ckc share {} USER",
@@ -88,7 +92,7 @@ impl Error {
                 .to_owned(),
             Self::UploadUncertain(id) => {
                 format!(
-                    "download it to see that it is whole (ckc download {id} -o -), or upload it anew"
+                    "download it to see that it is whole (ckc download {id} -o - > /dev/null), or upload it anew"
                 )
             }
             Self::Altered(_) => "nothing was kept; download it again, and if it fails again, ask \

@@ -5,17 +5,21 @@
 //! request ([`Error::request_id`]). Nothing of an error holds a secret, and every text that came
 //! from elsewhere is escaped for a terminal.
 
+mod asked;
 mod class;
 mod hint;
 mod network;
+mod settings;
 
 use crate::terminal::{escaped, escaped_path};
 use crate::units::Bytes;
 use std::io;
 use std::path::PathBuf;
 
+pub use asked::Asked;
 pub use class::ErrorClass;
 pub use network::NetworkFailure;
+pub use settings::{Setting, SettingsProblem};
 
 /// A failure of the client. See the module's own words.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +63,7 @@ pub enum Error {
     },
 
     /// The id of a document cannot be one.
-    #[error("{:?} is not the id of a document", escaped(.0).to_string())]
+    #[error("'{}' is not the id of a document", escaped(.0))]
     InvalidDocumentId(String),
 
     /// A name or type is longer than the service stores.
@@ -245,88 +249,12 @@ pub enum Error {
     LegacyNotAllowed,
 
     /// This program knows no such encryption type.
-    #[error("this document is encrypted as {:?}, which ckc cannot read", escaped(.0).to_string())]
+    #[error("this document is encrypted as '{}', which ckc cannot read", escaped(.0))]
     UnknownEncryptionType(String),
 
     /// The operating system or the cryptographic library failed.
     #[error("{0}")]
     Internal(String),
-}
-
-/// A setting that a command cannot do without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// Address of the service.
-    Url,
-    /// Name of the user.
-    User,
-    /// The user's API key.
-    ApiKey,
-}
-
-impl std::fmt::Display for Setting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Url => "address of the service",
-            Self::User => "user name",
-            Self::ApiKey => "API key",
-        })
-    }
-}
-
-/// Why a file with settings could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsProblem {
-    /// It cannot be opened or read.
-    #[error("{0}")]
-    Unreadable(io::Error),
-    /// It cannot be written.
-    #[error("{0}")]
-    Unwritable(io::Error),
-    /// Others than its owner may read it.
-    #[error("others may read it (mode {0:04o}), and it holds an API key")]
-    TooWide(u32),
-    /// It is no TOML, or has keys that mean nothing.
-    #[error("{0}")]
-    Malformed(String),
-    /// It has no profile of that name.
-    #[error("it has no profile {:?} (it has: {known})", escaped(name).to_string())]
-    NoSuchProfile {
-        /// The name that was asked for.
-        name: String,
-        /// The names it has.
-        known: String,
-    },
-    /// A file of certificates holds none.
-    #[error("it holds no PEM certificate")]
-    NoCertificate,
-}
-
-/// What was asked of the service when it refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// Something every user may do: the credentials are wrong.
-    Anything,
-    /// To read a document.
-    Download(String),
-    /// To share a document or list who has it.
-    Share(String),
-}
-
-impl Asked {
-    fn refusal(&self) -> String {
-        match self {
-            Self::Anything => "the user name or the API key is wrong".to_owned(),
-            Self::Download(id) => format!(
-                "the credentials are wrong, or document {} is not shared with this user",
-                escaped(id)
-            ),
-            Self::Share(id) => format!(
-                "the credentials are wrong, or this user does not own document {}",
-                escaped(id)
-            ),
-        }
-    }
 }
 
 impl Error {

@@ -48,7 +48,7 @@ pub(crate) struct Transport {
 
 impl Transport {
     pub(crate) fn new(settings: &Settings, patience: Patience) -> Result<Self, Error> {
-        let http = http_client(settings.ca_file.as_deref(), &settings.service, &patience)?;
+        let http = http_client(settings.ca_file.as_deref(), &patience)?;
         Ok(Self {
             http,
             service: settings.service.clone(),
@@ -215,11 +215,7 @@ fn network(url: &Url, failure: NetworkFailure) -> Error {
     }
 }
 
-fn http_client(
-    ca_file: Option<&Path>,
-    service: &ServiceUrl,
-    patience: &Patience,
-) -> Result<Client, Error> {
+fn http_client(ca_file: Option<&Path>, patience: &Patience) -> Result<Client, Error> {
     let extra = ca_file.map(certificates).transpose()?.unwrap_or_default();
     let builder = || {
         Client::builder()
@@ -228,17 +224,18 @@ fn http_client(
             .connect_timeout(patience.connect)
             .tcp_keepalive(Duration::from_secs(30))
     };
-    match builder().tls_certs_merge(extra).build() {
-        Ok(client) => Ok(client),
-        // A machine without any certificates can still speak plain http to a service on it.
-        Err(_) if service.is_plain() && ca_file.is_none() => builder()
-            .tls_certs_only([])
-            .build()
-            .map_err(|error| Error::Internal(NetworkFailure::of(&error).to_string())),
-        Err(error) => Err(Error::Internal(format!(
+    let set_up = |error: reqwest::Error| {
+        Error::Internal(format!(
             "TLS cannot be set up: {}",
             NetworkFailure::of(&error)
-        ))),
+        ))
+    };
+    match builder().tls_certs_merge(extra).build() {
+        Ok(client) => Ok(client),
+        // A machine without any certificates can still speak plain http on loopback; of https it
+        // is told that the certificate is not trusted, and what to do.
+        Err(_) if ca_file.is_none() => builder().tls_certs_only([]).build().map_err(set_up),
+        Err(error) => Err(set_up(error)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::support::{Service, Session};
 use insta::assert_snapshot;
+use serde_json::json;
 
 const ID: &str = "0190a3c4-7c1e-7000-8a3b-000000000001";
 
@@ -10,19 +11,45 @@ fn a_document_goes_up_is_shared_and_comes_down() {
     let service = Service::start();
     let alice = Session::alice(&service);
     alice.write("report.pdf", "attack at dawn");
-    assert_snapshot!(alice.types("upload report.pdf"), @"");
-    assert_snapshot!(alice.types(&format!("share {ID} bob")), @"");
-    assert_snapshot!(alice.types(&format!("shares {ID}")), @"");
-    assert_snapshot!(alice.types(&format!("download {ID} -o copy.pdf")), @"");
+    assert_snapshot!(alice.types("upload report.pdf"), @r#"
+    $ ckc upload report.pdf
+    Document ID: 0190a3c4-7c1e-7000-8a3b-000000000001
+    ! Uploaded report.pdf, 14 bytes, encrypted. What comes next:
+    !   ckc download 0190a3c4-7c1e-7000-8a3b-000000000001
+    !   ckc share 0190a3c4-7c1e-7000-8a3b-000000000001 USER
+    "#);
+    assert_snapshot!(alice.types(&format!("share {ID} bob")), @r#"
+    $ ckc share 0190a3c4-7c1e-7000-8a3b-000000000001 bob
+    Shared 0190a3c4-7c1e-7000-8a3b-000000000001 with bob.
+    "#);
+    assert_snapshot!(alice.types(&format!("shares {ID}")), @r#"
+    $ ckc shares 0190a3c4-7c1e-7000-8a3b-000000000001
+    alice
+    bob
+    "#);
+    assert_snapshot!(alice.types(&format!("download {ID} -o copy.pdf")), @r#"
+    $ ckc download 0190a3c4-7c1e-7000-8a3b-000000000001 -o copy.pdf
+    Downloaded copy.pdf, 14 bytes.
+    "#);
     assert_eq!(alice.read("copy.pdf"), b"attack at dawn");
 
     let bob = Session::bob(&service);
-    assert_snapshot!(bob.types(&format!("download {ID}")), @"");
+    assert_snapshot!(bob.types(&format!("download {ID}")), @r#"
+    $ ckc download 0190a3c4-7c1e-7000-8a3b-000000000001
+    Downloaded report.pdf, 14 bytes.
+    "#);
     assert_eq!(bob.read("report.pdf"), b"attack at dawn");
     assert_eq!(bob.files(), ["report.pdf"]);
     // What came by the wire was announced as it is and encrypted as the format says.
     assert_eq!(service.content(ID), b"attack at dawn");
-    assert_snapshot!(service.with(|state| state.documents[ID].metadata.to_string()), @"");
+    let announced = json!({
+        "name": "report.pdf", "content_length": 14, "content_type": "application/pdf",
+        "compressed": false, "encryption_type": "AES256_GCM_HKDF_1MB",
+    });
+    assert_eq!(
+        service.with(|state| state.documents[ID].metadata.clone()),
+        announced
+    );
 }
 
 #[test]
@@ -30,9 +57,18 @@ fn quiet_prints_the_bare_result() {
     let service = Service::start();
     let alice = Session::alice(&service);
     alice.write("a.txt", "x");
-    assert_snapshot!(alice.types("-q upload a.txt"), @"");
-    assert_snapshot!(alice.types(&format!("share -q {ID} bob")), @"");
-    assert_snapshot!(alice.types(&format!("download {ID} -qo b.txt")), @"");
+    assert_snapshot!(alice.types("-q upload a.txt"), @r#"
+    $ ckc -q upload a.txt
+    0190a3c4-7c1e-7000-8a3b-000000000001
+    "#);
+    assert_snapshot!(alice.types(&format!("share -q {ID} bob")), @r#"
+    $ ckc share -q 0190a3c4-7c1e-7000-8a3b-000000000001 bob
+    0190a3c4-7c1e-7000-8a3b-000000000001
+    "#);
+    assert_snapshot!(alice.types(&format!("download {ID} -qo b.txt")), @r#"
+    $ ckc download 0190a3c4-7c1e-7000-8a3b-000000000001 -qo b.txt
+    b.txt
+    "#);
 }
 
 #[test]
@@ -40,10 +76,22 @@ fn json_is_for_scripts() {
     let service = Service::start();
     let alice = Session::alice(&service);
     alice.write("a.txt", "x");
-    assert_snapshot!(alice.types("upload a.txt --json"), @"");
-    assert_snapshot!(alice.types(&format!("share {ID} bob --json")), @"");
-    assert_snapshot!(alice.types(&format!("shares {ID} --json")), @"");
-    assert_snapshot!(alice.types(&format!("download {ID} -o b.txt --json")), @"");
+    assert_snapshot!(alice.types("upload a.txt --json"), @r#"
+    $ ckc upload a.txt --json
+    {"document_id":"0190a3c4-7c1e-7000-8a3b-000000000001","name":"a.txt","content_length":1,"content_type":"text/plain","encryption_type":"AES256_GCM_HKDF_1MB"}
+    "#);
+    assert_snapshot!(alice.types(&format!("share {ID} bob --json")), @r#"
+    $ ckc share 0190a3c4-7c1e-7000-8a3b-000000000001 bob --json
+    {"document_id":"0190a3c4-7c1e-7000-8a3b-000000000001","shared_with":["bob"]}
+    "#);
+    assert_snapshot!(alice.types(&format!("shares {ID} --json")), @r#"
+    $ ckc shares 0190a3c4-7c1e-7000-8a3b-000000000001 --json
+    {"document_id":"0190a3c4-7c1e-7000-8a3b-000000000001","users":["alice","bob"]}
+    "#);
+    assert_snapshot!(alice.types(&format!("download {ID} -o b.txt --json")), @r#"
+    $ ckc download 0190a3c4-7c1e-7000-8a3b-000000000001 -o b.txt --json
+    {"document_id":"0190a3c4-7c1e-7000-8a3b-000000000001","path":"b.txt","name":"a.txt","content_length":1,"content_type":"text/plain","encryption_type":"AES256_GCM_HKDF_1MB"}
+    "#);
 }
 
 #[test]
@@ -94,8 +142,23 @@ fn content_type_name_and_cipher_are_as_told() {
     alice.write("a.txt", "x");
     alice.run(&["upload", "a.txt", "-c", "text/x-mine", "--name", "b/ü.bin"]);
     alice.run(&["upload", "a.txt"]);
-    assert_snapshot!(service.with(|s| s.documents.values().map(|d| d.metadata.to_string()).collect::<Vec<_>>().join("\n")), @"");
-    assert_snapshot!(alice.types("upload a.txt --cipher aes-cbc -q"), @"");
+    let stored = |nth: usize, field: &str| {
+        service.with(|s| s.documents.values().nth(nth).unwrap().metadata[field].clone())
+    };
+    assert_eq!(
+        (stored(0, "content_type"), stored(0, "name")),
+        ("text/x-mine".into(), "b/ü.bin".into())
+    );
+    assert_eq!(
+        (stored(1, "content_type"), stored(1, "name")),
+        ("text/plain".into(), "a.txt".into())
+    );
+    // AES|CBC is written only when told to.
+    assert_snapshot!(alice.types("upload a.txt --cipher aes-cbc -q"), @r#"
+    $ ckc upload a.txt --cipher aes-cbc -q
+    0190a3c4-7c1e-7000-8a3b-000000000003
+    ! warning: AES|CBC shows no alteration: whoever can write the object can change it
+    "#);
 }
 
 #[test]
@@ -104,8 +167,14 @@ fn folders_and_a_trailing_slash_take_the_stored_name() {
     let alice = Session::alice(&service);
     let id = service.plant("a.txt", "AES256_GCM_HKDF_1MB", b"x");
     std::fs::create_dir(alice.folder().join("sub")).unwrap();
-    assert_snapshot!(alice.types(&format!("download {id} -o sub")), @"");
-    assert_snapshot!(alice.types(&format!("download {id} -o sub/ --force")), @"");
+    assert_snapshot!(alice.types(&format!("download {id} -o sub")), @r#"
+    $ ckc download 0190a3c4-7c1e-7000-8a3b-000000000001 -o sub
+    Downloaded sub/a.txt, 1 byte.
+    "#);
+    assert_snapshot!(alice.types(&format!("download {id} -o sub/ --force")), @r#"
+    $ ckc download 0190a3c4-7c1e-7000-8a3b-000000000001 -o sub/ --force
+    Downloaded sub/a.txt, 1 byte.
+    "#);
 }
 
 #[test]
@@ -113,21 +182,60 @@ fn login_tries_the_credentials_and_keeps_them() {
     let service = Service::start();
     let alice = Session::stranger(&service);
     let login = "login --url SERVICE --user alice".replace("SERVICE", &service.url);
-    assert_snapshot!(alice.types_with_input(&login, "wrong\n"), @"");
-    assert_snapshot!(alice.types_with_input(&login, &format!("{}\n", crate::support::ALICE_KEY)), @"");
-    assert_snapshot!(alice.types("shares 0190a3c4-7c1e-7000-8a3b-0000000000ff"), @"");
+    assert_snapshot!(alice.types_with_input(&login, "wrong\n"), @r#"
+    $ ckc login --url http://service --user alice
+    ! error: the service refused: the user name or the API key is wrong
+    !   request id: req-401
+    !   hint: check both; `ckc login` asks for them and tries them; the service's operator makes new keys
+    exit 3
+    "#);
+    assert_snapshot!(alice.types_with_input(&login, &format!("{}\n", crate::support::ALICE_KEY)), @r#"
+    $ ckc login --url http://service --user alice
+    Logged in to http://service as alice: profile default in ~/.config/crypt-keeper/ckc.toml.
+    "#);
+    assert_snapshot!(alice.types("shares 0190a3c4-7c1e-7000-8a3b-0000000000ff"), @r#"
+    $ ckc shares 0190a3c4-7c1e-7000-8a3b-0000000000ff
+    ! error: there is no document 0190a3c4-7c1e-7000-8a3b-0000000000ff
+    !   request id: req-400
+    !   hint: check the id, and that it belongs to this service; a document that expired is gone
+    exit 4
+    "#);
     let profile = alice.home().join(".config/crypt-keeper/ckc.toml");
     let mode = std::os::unix::fs::PermissionsExt::mode(&profile.metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
 
     alice.write("key", crate::support::BOB_KEY);
     let login = "login --profile bob --url SERVICE --user bob --api-key-file key --json";
-    assert_snapshot!(alice.types(&login.replace("SERVICE", &service.url)), @"");
+    assert_snapshot!(alice.types(&login.replace("SERVICE", &service.url)), @r#"
+    $ ckc login --profile bob --url http://service --user bob --api-key-file key --json
+    {"profile":"bob","path":"~/.config/crypt-keeper/ckc.toml","url":"http://service","user":"bob"}
+    "#);
     let text = std::fs::read_to_string(profile).unwrap();
-    assert_snapshot!(text.replace(&service.url, "http://service"), @"");
+    assert_snapshot!(text.replace(&service.url, "http://service"), @r#"
+    # Profiles of ckc. This file holds API keys: keep its mode at 0600.
+
+    [profiles.default]
+    url = "http://service"
+    user = "alice"
+    api_key = "ck_aaaaaaaaaaaa_alicealicealicealicealicealicealicealicealice"
+
+    [profiles.bob]
+    url = "http://service"
+    user = "bob"
+    api_key = "ck_bbbbbbbbbbbb_bobbobbobbobbobbobbobbobbobbobbobbobbobbobbobb"
+    "#);
     let mine = service.plant("a.txt", "AES256_GCM_HKDF_1MB", b"x");
-    assert_snapshot!(alice.types(&format!("shares {mine} --profile default")), @"");
-    assert_snapshot!(alice.types(&format!("shares {mine} --profile bob")), @"");
+    assert_snapshot!(alice.types(&format!("shares {mine} --profile default")), @r#"
+    $ ckc shares 0190a3c4-7c1e-7000-8a3b-000000000001 --profile default
+    alice
+    "#);
+    assert_snapshot!(alice.types(&format!("shares {mine} --profile bob")), @r#"
+    $ ckc shares 0190a3c4-7c1e-7000-8a3b-000000000001 --profile bob
+    ! error: the service refused: the credentials are wrong, or this user does not own document 0190a3c4-7c1e-7000-8a3b-000000000001
+    !   request id: req-401
+    !   hint: `ckc login` tries the credentials; only the owner can share or see who has access
+    exit 3
+    "#);
 }
 
 #[test]
@@ -145,8 +253,16 @@ fn a_profile_of_the_current_folder_is_used_only_when_named() {
             .unwrap();
     }
     alice.write("a.txt", "x");
-    assert_snapshot!(alice.types("upload a.txt"), @"");
-    assert_snapshot!(alice.types("-q upload a.txt --config ckc.toml"), @"");
+    assert_snapshot!(alice.types("upload a.txt"), @r#"
+    $ ckc upload a.txt
+    ! error: no address of the service was given
+    !   hint: run `ckc login` once, or give --url or CKC_URL
+    exit 2
+    "#);
+    assert_snapshot!(alice.types("-q upload a.txt --config ckc.toml"), @r#"
+    $ ckc -q upload a.txt --config ckc.toml
+    0190a3c4-7c1e-7000-8a3b-000000000001
+    "#);
 }
 
 #[test]

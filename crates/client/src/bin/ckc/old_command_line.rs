@@ -10,7 +10,7 @@
 use crate::args::{CommandLine, Verb};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use serde_json::Value;
+use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter};
 use std::fmt::Write as _;
 use std::io;
@@ -48,12 +48,12 @@ pub(crate) fn has_old_words(verb: &Verb) -> bool {
 
 /// JSON as Python's `json.dumps` writes it: blanks after `:` and `,`, ASCII alone. Scripts compare
 /// it as text.
-pub(crate) fn python_json(value: &Value) -> io::Result<String> {
+pub(crate) fn python_json(value: &impl Serialize) -> io::Result<String> {
     let mut text = Vec::new();
-    serde::Serialize::serialize(
-        value,
-        &mut serde_json::Serializer::with_formatter(&mut text, PythonFormatter),
-    )?;
+    value.serialize(&mut serde_json::Serializer::with_formatter(
+        &mut text,
+        PythonFormatter,
+    ))?;
     String::from_utf8(text).map_err(io::Error::other)
 }
 

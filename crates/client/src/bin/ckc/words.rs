@@ -3,7 +3,7 @@
 
 use crate::old_command_line::python_json;
 use crypt_keeper_client::{Error, terminal::escaped};
-use serde_json::Value;
+use serde::Serialize;
 use std::io::{self, Write};
 
 /// Whose words.
@@ -38,11 +38,12 @@ impl Words {
     }
 
     /// Prints a result as JSON.
-    pub(crate) fn json(self, value: &Value) -> Result<(), Error> {
-        match self.style {
-            Style::OldJson => self.result(&python_json(value).map_err(Error::Output)?),
-            _ => self.result(&value.to_string()),
-        }
+    pub(crate) fn json(self, value: &impl Serialize) -> Result<(), Error> {
+        let text = match self.style {
+            Style::OldJson => python_json(value),
+            _ => serde_json::to_string(value).map_err(io::Error::from),
+        };
+        self.result(&text.map_err(Error::Output)?)
     }
 
     /// Says something beside the result, unless quiet was asked for.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+
+/// A connection, encrypted or not.
+pub(crate) trait Stream: Read + Write + Send {}
+impl<T: Read + Write + Send> Stream for T {}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -43,7 +46,7 @@ impl Response {
 }
 
 /// The head of the next request of a connection; `None` when the other side is done.
-pub(crate) fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Request>> {
+pub(crate) fn read_head(reader: &mut BufReader<Box<dyn Stream>>) -> io::Result<Option<Request>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -75,7 +78,7 @@ pub(crate) fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<
 
 /// The body, if it comes whole.
 pub(crate) fn read_body(
-    reader: &mut BufReader<TcpStream>,
+    reader: &mut BufReader<Box<dyn Stream>>,
     request: &mut Request,
 ) -> io::Result<()> {
     assert!(
@@ -93,7 +96,7 @@ pub(crate) fn read_body(
 
 /// Writes a response, or only so many bytes of its body before the connection is cut.
 pub(crate) fn write(
-    stream: &mut TcpStream,
+    stream: &mut dyn Stream,
     response: &Response,
     cut_after: Option<usize>,
 ) -> io::Result<()> {

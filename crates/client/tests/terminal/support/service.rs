@@ -1,13 +1,13 @@
 //! Version 1 and an object store, in memory.
 
-use super::http::{self, Request, Response};
+use super::http::{self, Request, Response, Stream};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypt_keeper_crypto::{DocumentKey, document};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::BufReader;
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -65,14 +65,44 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start() -> Self {
+        Self::on_streams("http", |socket| Box::new(socket))
+    }
+
+    /// Over TLS, with a certificate for 127.0.0.1 of an authority of its own; answers that one's
+    /// certificate too, as PEM.
+    pub(crate) fn start_with_tls() -> (Self, String) {
+        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let pem = certified.cert.pem();
+        let key = rustls_pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key.into())
+            .unwrap();
+        let config = Arc::new(config);
+        let service = Self::on_streams("https", move |socket| {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            Box::new(rustls::StreamOwned::new(connection, socket))
+        });
+        (service, pem)
+    }
+
+    fn on_streams(
+        scheme: &str,
+        stream: impl Fn(TcpStream) -> Box<dyn Stream> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new(State::default()));
         let (origin, shared) = (url.clone(), Arc::clone(&state));
         thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (origin, shared) = (origin.clone(), Arc::clone(&shared));
-                thread::spawn(move || serve(stream, &origin, &shared));
+            let stream = Arc::new(stream);
+            for socket in listener.incoming().map_while(Result::ok) {
+                let (origin, shared, stream) =
+                    (origin.clone(), Arc::clone(&shared), Arc::clone(&stream));
+                thread::spawn(move || serve(stream(socket), &origin, &shared));
             }
         });
         Self { url, state }
@@ -153,6 +183,10 @@ impl State {
         )
     }
 
+    pub(crate) fn forget_faults(&mut self) {
+        self.faults.clear();
+    }
+
     fn take_fault(&mut self, request: &Request) -> Option<Fault> {
         let line = line(request);
         let at = self
@@ -163,12 +197,13 @@ impl State {
     }
 }
 
-fn serve(mut stream: TcpStream, origin: &str, state: &Mutex<State>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
+/// Answers what comes over one connection; it is closed when this returns.
+fn serve(stream: Box<dyn Stream>, origin: &str, state: &Mutex<State>) {
+    let mut reader = BufReader::new(stream);
     while let Ok(Some(mut request)) = http::read_head(&mut reader) {
         let fault = state.lock().unwrap().take_fault(&request);
         if let Some(Fault::AnswerEarly(response)) = &fault {
-            http::write(&mut stream, response, None).unwrap();
+            http::write(reader.get_mut(), response, None).unwrap();
         }
         if http::read_body(&mut reader, &mut request).is_err() {
             break;
@@ -200,13 +235,12 @@ fn serve(mut stream: TcpStream, origin: &str, state: &Mutex<State>) {
             }
             None => answer(request, origin, &mut state.lock().unwrap()),
         };
-        let written = http::write(&mut stream, &response, cut_after);
+        let written = http::write(reader.get_mut(), &response, cut_after);
         thread::sleep(silence);
         if written.is_err() || cut_after.is_some() {
             break;
         }
     }
-    let _ = stream.shutdown(Shutdown::Both);
 }
 
 fn answer(request: Request, origin: &str, state: &mut State) -> Response {

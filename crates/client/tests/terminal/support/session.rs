@@ -1,6 +1,7 @@
 //! A terminal session with the built command, written down as one reads it.
 
 use super::service::{ALICE_KEY, BOB_KEY, Service};
+use crypt_keeper_client::terminal::escaped;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -18,8 +19,16 @@ impl Session {
     pub(crate) fn stranger(service: &Service) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("work")).unwrap();
+        let tls = service.url.starts_with("https");
         let replaced = vec![
-            (service.url.clone(), "http://service"),
+            (
+                service.url.clone(),
+                if tls {
+                    "https://service"
+                } else {
+                    "http://service"
+                },
+            ),
             (home.path().to_str().unwrap().to_owned(), "~"),
         ];
         let temporary = home.path().to_str().unwrap().to_owned();
@@ -128,7 +137,11 @@ impl Session {
     }
 
     fn written_down(&self, line: &str, output: &Output) -> String {
-        let mut text = format!("$ ckc {line}\n{}", String::from_utf8_lossy(&output.stdout));
+        let mut text = format!(
+            "$ ckc {}\n{}",
+            escaped(line),
+            String::from_utf8_lossy(&output.stdout)
+        );
         for line in String::from_utf8_lossy(&output.stderr).lines() {
             text.push_str(&format!("! {line}\n"));
         }

@@ -7,7 +7,7 @@ use crate::progress_line::progress;
 use crate::words::Style;
 use crypt_keeper_client::terminal::{escaped, escaped_path};
 use crypt_keeper_client::{Bytes, DownloadOptions, Downloaded, Error, Existing, Format, Target};
-use serde_json::json;
+use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -85,15 +85,15 @@ fn tell(
     let metadata = &downloaded.metadata;
     match words.style {
         Style::Quiet => words.result(&escaped_path(path)),
-        Style::OldJson => words.json(&json!({ "downloaded": true })),
-        Style::Json => words.json(&json!({
-            "document_id": downloaded.document_id.to_string(),
-            "path": path.to_string_lossy(),
-            "name": metadata.name,
-            "content_length": metadata.content_length,
-            "content_type": metadata.content_type,
-            "encryption_type": metadata.encryption_type,
-        })),
+        Style::OldJson => words.json(&OldAnswer { downloaded: true }),
+        Style::Json => words.json(&Answer {
+            document_id: &downloaded.document_id.to_string(),
+            path: &path.to_string_lossy(),
+            name: &metadata.name,
+            content_length: metadata.content_length,
+            content_type: &metadata.content_type,
+            encryption_type: &metadata.encryption_type,
+        }),
         Style::Old => {
             let name = args.filename.as_deref().unwrap_or(path);
             words.result(&format!(
@@ -118,4 +118,19 @@ fn tell(
             Ok(())
         }
     }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    document_id: &'a str,
+    path: &'a str,
+    name: &'a str,
+    content_length: u64,
+    content_type: &'a str,
+    encryption_type: &'a str,
+}
+
+#[derive(Serialize)]
+struct OldAnswer {
+    downloaded: bool,
 }

@@ -7,7 +7,7 @@ use crypt_keeper_client::config::{Places, Profile, ProfileFile, Settings};
 use crypt_keeper_client::terminal::{escaped, escaped_path};
 use crypt_keeper_client::{Client, Error, Setting};
 use crypt_keeper_secret::SecretString;
-use serde_json::json;
+use serde::Serialize;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
@@ -56,12 +56,12 @@ pub(crate) async fn run(mut typed: Typed) -> Result<(), Error> {
 fn tell(words: Words, settings: &Settings, name: &str, path: &Path) -> Result<(), Error> {
     let user = settings.credentials.user();
     match words.style {
-        Style::Json => words.json(&json!({
-            "profile": name,
-            "path": path.to_string_lossy(),
-            "url": settings.service.to_string(),
-            "user": user,
-        })),
+        Style::Json => words.json(&Answer {
+            profile: name,
+            path: &path.to_string_lossy(),
+            url: &settings.service.to_string(),
+            user,
+        }),
         Style::Quiet => words.result(&escaped_path(path)),
         Style::Plain | Style::Old | Style::OldJson => words.result(&format!(
             "Logged in to {} as {}: profile {} in {}.",
@@ -118,4 +118,12 @@ fn ask_for_key() -> Result<SecretString, Error> {
     } else {
         Ok(key)
     }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    profile: &'a str,
+    path: &'a str,
+    url: &'a str,
+    user: &'a str,
 }

@@ -6,7 +6,7 @@ use crate::progress_line::progress;
 use crate::words::Style;
 use crypt_keeper_client::terminal::escaped;
 use crypt_keeper_client::{Bytes, Error, Source, UploadOptions};
-use serde_json::json;
+use serde::Serialize;
 use std::io;
 use std::path::Path;
 
@@ -40,14 +40,14 @@ pub(crate) async fn run(session: &Session, args: &UploadArgs) -> Result<(), Erro
     let id = uploaded.document_id.to_string();
     match words.style {
         Style::Quiet => words.result(&id),
-        Style::OldJson => words.json(&json!({ "documentId": id })),
-        Style::Json => words.json(&json!({
-            "document_id": id,
-            "name": uploaded.name,
-            "content_length": uploaded.content_length,
-            "content_type": uploaded.content_type,
-            "encryption_type": uploaded.format.name(),
-        })),
+        Style::OldJson => words.json(&OldAnswer { document_id: &id }),
+        Style::Json => words.json(&Answer {
+            document_id: &id,
+            name: &uploaded.name,
+            content_length: uploaded.content_length,
+            content_type: &uploaded.content_type,
+            encryption_type: uploaded.format.name(),
+        }),
         Style::Old | Style::Plain => {
             // The same words in both: a script may read either.
             words.result(&format!("Document ID: {id}"))?;
@@ -60,4 +60,19 @@ pub(crate) async fn run(session: &Session, args: &UploadArgs) -> Result<(), Erro
             Ok(())
         }
     }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    document_id: &'a str,
+    name: &'a str,
+    content_length: u64,
+    content_type: &'a str,
+    encryption_type: &'a str,
+}
+
+#[derive(Serialize)]
+struct OldAnswer<'a> {
+    #[serde(rename = "documentId")]
+    document_id: &'a str,
 }

@@ -5,7 +5,7 @@ use crate::words::Style;
 use crypt_keeper_client::config::{OldConfig, Places};
 use crypt_keeper_client::terminal::escaped_path;
 use crypt_keeper_client::{Credentials, Error, PlainHttp, ServiceUrl, Setting};
-use serde_json::json;
+use serde::Serialize;
 
 pub(crate) fn run(typed: &Typed) -> Result<(), Error> {
     let words = typed.words(true);
@@ -28,12 +28,19 @@ pub(crate) fn run(typed: &Typed) -> Result<(), Error> {
     }
     config.write(&path)?;
     match words.style {
-        Style::OldJson => {
-            words.json(&json!({ "success": true, "filename": path.to_string_lossy() }))
-        }
+        Style::OldJson => words.json(&Written {
+            success: true,
+            filename: &path.to_string_lossy(),
+        }),
         _ => words.result(&format!(
             "Successfully wrote config to file: {}",
             escaped_path(&path)
         )),
     }
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    success: bool,
+    filename: &'a str,
 }
