@@ -75,16 +75,16 @@ pub enum OpenError {
 /// Why an upload was not taken. Nothing of it is kept.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
-    /// The object is there already: it is never overwritten.
+    /// The object is there already, and is never overwritten; answer 409.
     #[error("the object is there already, and is not overwritten")]
     Exists,
-    /// The body is longer than the URL allows.
+    /// The body is longer than the URL allows; answer 413.
     #[error("the body is too long: at most {limit} bytes are taken")]
     TooLong {
         /// The longest body taken, in bytes.
         limit: u64,
     },
-    /// The body ended before or after its announced length.
+    /// The body ended before or after its announced length; answer 400, if anyone still listens.
     #[error("{received} bytes came where {announced} were announced")]
     WrongLength {
         /// What `Content-Length` said.
@@ -92,7 +92,7 @@ pub enum PutError {
         /// What came.
         received: u64,
     },
-    /// The folder failed.
+    /// The folder failed; answer 503 if it is unavailable, else 500.
     #[error(transparent)]
     Store(#[from] BlobError),
 }
@@ -115,5 +115,34 @@ where
         Ok(done) => done,
         // The runtime shuts down, or the work panicked.
         Err(error) => Err(BlobError::Unavailable(BoxError::from(error)).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_unavailable_and_the_rest_is_not() {
+        let unavailable = |code| {
+            let source = io::Error::from_raw_os_error(code);
+            let error = FolderError::new("write", Path::new("x"), source);
+            matches!(BlobError::from(error), BlobError::Unavailable(_))
+        };
+        let (enoent, emfile, enospc, erofs, edquot, estale) = (2, 24, 28, 30, 122, 116);
+        for code in [enoent, emfile, enospc, erofs, edquot, estale] {
+            assert!(unavailable(code), "{code}");
+        }
+        let (eio, eacces, enotdir) = (5, 13, 20);
+        for code in [eio, eacces, enotdir] {
+            assert!(!unavailable(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_act_and_the_place() {
+        let source = io::Error::from_raw_os_error(28);
+        let error = FolderError::new("write", Path::new("/data/x"), source);
+        assert_eq!(error.to_string(), "cannot write /data/x");
     }
 }

@@ -13,8 +13,8 @@ const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// No upload takes so long: its URL has expired, and no connection lives a day.
 const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often a document's folder is made again if a deletion takes it away under an upload.
-const PUBLISH_ATTEMPTS: usize = 5;
+/// How often folders are made again if deletions take them away under an upload.
+const PUBLISH_ATTEMPTS: usize = 20;
 
 /// What lies where: `objects/<object key>`, and `incoming/` for uploads on their way, so that the
 /// final step is a rename within one file system. All calls block.
@@ -90,22 +90,37 @@ impl Folder {
             .map_err(|error| FolderError::new("flush", incoming.path(), error))?;
         let path = self.object_path(key);
         let mut attempt = 1;
-        let mut folders = self.make_folders(key)?;
-        while let Err(failed) = incoming.persist_noclobber(&path) {
-            incoming = failed.file;
-            match failed.error.kind() {
+        loop {
+            let failed = match self.make_folders(key) {
+                Ok(folders) => match incoming.persist_noclobber(&path) {
+                    Ok(_) => return Ok(self.flush(&folders)?),
+                    Err(failed) => {
+                        incoming = failed.file;
+                        FolderError::new("name", &path, failed.error)
+                    }
+                },
+                Err(failed) => failed,
+            };
+            match failed.kind() {
                 io::ErrorKind::AlreadyExists => return Err(PutError::Exists),
-                io::ErrorKind::NotFound if attempt < PUBLISH_ATTEMPTS => attempt += 1,
-                _ => return Err(FolderError::new("name", &path, failed.error).into()),
+                // A deletion has just taken the emptied folder away.
+                io::ErrorKind::NotFound if attempt < PUBLISH_ATTEMPTS => {
+                    self.require_objects()?;
+                    attempt += 1;
+                }
+                _ => return Err(failed.into()),
             }
-            folders = self.make_folders(key)?;
         }
-        // A folder that was there may have been made a moment ago, by an upload that has not
-        // flushed its parent yet: all are flushed, from the object up.
+    }
+
+    /// A folder that was there before may have been made a moment ago, by an upload that has not
+    /// flushed its parent yet: all are flushed, from the object up. One that is gone went with
+    /// the object, in a deletion since.
+    fn flush(&self, folders: &[PathBuf]) -> Result<(), FolderError> {
         for folder in folders.iter().rev() {
-            sync_folder(folder)?;
+            flush_if_there(folder)?;
         }
-        Ok(())
+        self.require_objects()
     }
 
     /// Makes the folders above a key, one by one below `objects`; all of them, the top one first.
@@ -129,10 +144,10 @@ impl Folder {
     pub(crate) fn remove(&self, prefix: &ObjectPrefix) -> Result<u64, FolderError> {
         let path = self.objects.join(prefix.as_str());
         let removed = remove_below(&path)?;
-        match path.parent() {
-            Some(parent) if removed.folder => sync_folder(parent)?,
-            _ => self.require_objects()?,
+        if let Some(parent) = path.parent().filter(|_| removed.folder) {
+            flush_if_there(parent)?;
         }
+        self.require_objects()?;
         Ok(removed.files)
     }
 
@@ -200,7 +215,7 @@ fn remove_below(folder: &Path) -> Result<Removed, FolderError> {
     match fs::remove_dir(folder) {
         Ok(()) => removed.folder = true,
         // An upload has just put something in.
-        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => sync_folder(folder)?,
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => flush_if_there(folder)?,
         Err(error) if is_missing(&error) => {}
         Err(error) => return Err(FolderError::new("remove the folder", folder, error)),
     }
@@ -227,6 +242,13 @@ fn sync_folder(path: &Path) -> Result<(), FolderError> {
     match File::open(path).and_then(|folder| folder.sync_all()) {
         Ok(()) => Ok(()),
         Err(error) => Err(FolderError::new("flush the folder", path, error)),
+    }
+}
+
+fn flush_if_there(path: &Path) -> Result<(), FolderError> {
+    match sync_folder(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        flushed => flushed,
     }
 }
 

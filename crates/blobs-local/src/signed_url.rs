@@ -216,8 +216,9 @@ fn parse(path_and_query: &str, bounded: bool) -> Option<Parsed> {
 }
 
 fn number(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits { text.parse().ok() } else { None }
+    let number: u64 = text.parse().ok()?;
+    // Not `+1`, nor `01`.
+    (number.to_string() == text).then_some(number)
 }
 
 /// What the holder of a URL may do.
