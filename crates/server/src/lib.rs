@@ -1,1 +1,18 @@
-//! The Crypt-Keeper service.
+//! The Crypt-Keeper service: configuration, wiring, commands, and the domain over HTTP.
+//!
+//! Everything here is for the binary `crypt-keeper` and its tests; other services embed
+//! `crypt-keeper-domain`.
+
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod data_dir;
+pub mod entropy;
+pub mod error;
+pub mod first_start;
+pub mod hardening;
+pub mod http;
+pub mod logging;
+pub mod ports;
+mod welcome;
+pub mod wiring;

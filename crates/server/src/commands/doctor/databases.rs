@@ -1,0 +1,82 @@
+//! The metadata database and the key store.
+
+use super::clocks;
+use super::finding::Finding;
+use crate::commands::administration::Administration;
+use crate::config::{MetadataBackend, Settings};
+use crate::error::Chain;
+use crate::wiring::{Database, SchemaStatus};
+
+/// Looks at both; whether both can be worked with.
+pub(super) async fn examine(
+    settings: &Settings,
+    admin: &Administration,
+    findings: &mut Vec<Finding>,
+) -> bool {
+    let [metadata, keys] = &admin.stores.databases;
+    let metadata_is_fit = schema("database", &**metadata, findings).await;
+    let keys_are_fit = schema("key store", &**keys, findings).await;
+    if metadata_is_fit {
+        findings.extend(clock(admin, &**metadata).await);
+    }
+    let beside = matches!(settings.metadata.backend, MetadataBackend::Postgres(_))
+        && settings.keys.sealed_url.is_none();
+    if beside {
+        findings.push(Finding::warning(
+            "key store",
+            "the sealed private halves lie in a schema of the metadata database: one backup, and \
+             one reader, has both",
+            "set `keys.sealed.url` to a database of its own, with its own role and its own backups",
+        ));
+    }
+    metadata_is_fit && keys_are_fit
+}
+
+async fn schema(
+    check: &'static str,
+    database: &dyn Database,
+    findings: &mut Vec<Finding>,
+) -> bool {
+    let name = database.name();
+    let finding = match database.schema_status().await {
+        Ok(SchemaStatus::UpToDate) => {
+            findings.push(Finding::ok(
+                check,
+                format!("the {name} answers, and its tables are this version's"),
+            ));
+            return true;
+        }
+        Ok(SchemaStatus::NeedsMigration(pending)) => Finding::error(
+            check,
+            format!("the {name} lacks the migrations {}", pending.join(", ")),
+            "run `crypt-keeper migrate`",
+        ),
+        Ok(SchemaStatus::Newer { version }) => Finding::error(
+            check,
+            format!(
+                "the {name} is newer than this crypt-keeper, which does not know its migration \
+                 {version}"
+            ),
+            "run the crypt-keeper that migrated it, or a later one",
+        ),
+        Err(error) => Finding::error(
+            check,
+            format!("the {name} does not answer: {}", Chain(&error)),
+            "is its server up, is its URL right (`crypt-keeper config check`), may its role log in?",
+        ),
+    };
+    findings.push(finding);
+    false
+}
+
+async fn clock(admin: &Administration, metadata: &dyn Database) -> Option<Finding> {
+    match metadata.clock_skew(admin.clock.now()).await {
+        Ok(None) => None,
+        Ok(Some(ahead)) => Some(clocks::judge("database clock", "the database's clock", ahead)),
+        Err(error) => Some(Finding::error(
+            "database clock",
+            format!("the database does not tell its time: {}", Chain(&error)),
+            "run doctor again; the connection may have broken",
+        )),
+    }
+}

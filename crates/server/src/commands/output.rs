@@ -1,0 +1,59 @@
+//! The one writer of results: they go to stdout, all else to stderr.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::Failure;
+use super::escape::escape_json;
+
+/// Where a command says what it found and did.
+pub struct Output {
+    results: Box<dyn Write>,
+    notes: Box<dyn Write>,
+}
+
+impl Output {
+    /// The process's own stdout and stderr.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self {
+            results: Box::new(io::stdout()),
+            notes: Box::new(io::stderr()),
+        }
+    }
+
+    /// A line, or lines, of the result.
+    ///
+    /// # Errors
+    /// [`Failure::ReaderGone`], [`Failure::Output`].
+    pub fn result(&mut self, text: impl Display) -> Result<(), Failure> {
+        // One write a line: two processes that share a pipe do not cut each other's lines.
+        let text = format!("{text}\n");
+        self.results.write_all(text.as_bytes())?;
+        Ok(self.results.flush()?)
+    }
+
+    /// A result for scripts: one JSON value on one line.
+    ///
+    /// # Errors
+    /// As [`result`](Self::result).
+    pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let json = serde_json::to_string(value).map_err(io::Error::from)?;
+        self.result(escape_json(&json))
+    }
+
+    /// Something for the person at the terminal, which is no part of the result. Nothing depends
+    /// on its being read.
+    pub fn note(&mut self, text: impl Display) {
+        let text = format!("{text}\n");
+        let _ = self.notes.write_all(text.as_bytes());
+    }
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Output")
+    }
+}

@@ -1,0 +1,234 @@
+//! `crypt-keeper user`: who may use the service.
+
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use crypt_keeper_domain::Error;
+use crypt_keeper_domain::model::{CallContext, PageLimit, PageRequest, User, UserName, UserState};
+use crypt_keeper_domain::usecase::AdministerUsers;
+use serde_json::json;
+
+use super::escape::{escaped, shell_word};
+use super::expiry::Expiry;
+use super::administration::Administration;
+use super::table::Table;
+use super::times::seconds;
+use super::{Failure, Output, api_key};
+
+/// What to do with users.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a user
+    ///
+    /// A user signs in with his name and an API key. With --api-key one is made too and printed,
+    /// alone, on stdout: the only time it can be seen.
+    ///
+    /// Example: crypt-keeper user add alice --api-key --expires-in 90d
+    #[command(verbatim_doc_comment)]
+    Add(Add),
+
+    /// List all users, by name
+    ///
+    /// Example: crypt-keeper user list --json | jq -r 'select(.state == "disabled").name'
+    #[command(verbatim_doc_comment)]
+    List(List),
+
+    /// Refuse a user from now on, without touching what he owns
+    ///
+    /// It takes effect at once, also in a running service: the next request of any of his API keys
+    /// is refused. His documents stay, and those he shared them with keep their rights.
+    ///
+    /// Example: crypt-keeper user disable alice
+    #[command(verbatim_doc_comment)]
+    Disable(Named),
+
+    /// Let a disabled user in again; his API keys are what they were
+    ///
+    /// Example: crypt-keeper user enable alice
+    #[command(verbatim_doc_comment)]
+    Enable(Named),
+}
+
+/// A new user.
+#[derive(Debug, Args)]
+pub struct Add {
+    #[command(flatten)]
+    who: Named,
+
+    /// Make an API key too, and print it alone on stdout
+    #[arg(long)]
+    api_key: bool,
+
+    #[command(flatten)]
+    expiry: Expiry,
+}
+
+/// A list of users.
+#[derive(Debug, Args)]
+pub struct List {
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// One user.
+#[derive(Debug, Args)]
+pub struct Named {
+    /// The user's name: at most 128 bytes, no `:`; letter case matters
+    #[arg(value_parser = parse_name)]
+    name: UserName,
+}
+
+pub(super) fn parse_name(text: &str) -> Result<UserName, String> {
+    UserName::parse(text).map_err(|error| error.to_string())
+}
+
+/// Does it.
+pub(super) async fn run(
+    command: &Command,
+    admin: &Administration,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let context = admin.context()?;
+    let users = AdministerUsers {
+        accounts: Arc::clone(&admin.stores.accounts),
+        entropy: Arc::clone(&admin.entropy),
+    };
+    match command {
+        Command::Add(add) => add.run(&users, &context, admin, output).await,
+        Command::List(list) => list.run(&users, &context, output).await,
+        Command::Disable(user) => {
+            user.set_state(UserState::Disabled, &users, &context, output)
+                .await
+        }
+        Command::Enable(user) => {
+            user.set_state(UserState::Active, &users, &context, output)
+                .await
+        }
+    }
+}
+
+impl Add {
+    async fn run(
+        &self,
+        users: &AdministerUsers,
+        context: &CallContext,
+        admin: &Administration,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        if self.expiry.is_given() && !self.api_key {
+            return Err(Failure::Usage(
+                "an expiry is that of an API key: give --api-key too".to_owned(),
+            ));
+        }
+        let name = &self.who.name;
+        let expires_at = self.expiry.from(context.at);
+        // Before anything is stored: a user without the key that was asked for is half an answer.
+        if expires_at.is_some_and(|end| end <= context.at) {
+            return Err(Failure::Usage(
+                "the API key would expire before it is made; choose a later moment".to_owned(),
+            ));
+        }
+        let shown = escaped(name.as_str());
+        let word = shell_word(name.as_str());
+        users
+            .create(context, name.clone())
+            .await
+            .map_err(|error| match error {
+                Error::UserNameTaken => Failure::Failed(format!(
+                    "there is a user {shown} already; to give him an API key: \
+                     crypt-keeper api-key create {word}"
+                )),
+                other => other.into(),
+            })?;
+        output.note(format_args!("Made user {shown}."));
+        if self.api_key {
+            return api_key::create(admin, context, name, expires_at, output).await;
+        }
+        output.note(format_args!(
+            "He needs an API key to sign in: crypt-keeper api-key create {word}"
+        ));
+        Ok(())
+    }
+}
+
+impl List {
+    async fn run(
+        &self,
+        users: &AdministerUsers,
+        context: &CallContext,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let mut table = Table::new(["NAME", "STATE", "CREATED", "ID"]);
+        let mut page = PageRequest {
+            after: None,
+            limit: PageLimit::MAX,
+        };
+        loop {
+            let found = users.list(context, &page).await?;
+            for user in found.items {
+                if self.json {
+                    output.json(&shown(&user))?;
+                } else {
+                    table.push([
+                        user.name.to_string(),
+                        user.state.to_string(),
+                        seconds(user.created_at),
+                        user.id.to_string(),
+                    ]);
+                }
+            }
+            match found.next {
+                Some(next) => page.after = Some(next),
+                None => break,
+            }
+        }
+        if self.json {
+            Ok(())
+        } else {
+            output.result(table)
+        }
+    }
+}
+
+fn shown(user: &User) -> serde_json::Value {
+    json!({
+        "id": user.id.to_string(),
+        "name": user.name.as_str(),
+        "state": user.state.as_str(),
+        "created_at": user.created_at.to_string(),
+    })
+}
+
+impl Named {
+    async fn set_state(
+        &self,
+        state: UserState,
+        users: &AdministerUsers,
+        context: &CallContext,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let shown = escaped(self.name.as_str());
+        let changed = users
+            .set_state(context, &self.name, state)
+            .await
+            .map_err(|error| unknown_user(error, &self.name))?;
+        if changed {
+            output.note(format_args!("User {shown} is {state} now."));
+        } else {
+            output.note(format_args!("User {shown} is {state} already."));
+        }
+        Ok(())
+    }
+}
+
+/// Names the user that there is not.
+pub(super) fn unknown_user(error: Error, name: &UserName) -> Failure {
+    match error {
+        Error::NoSuchUser => Failure::Failed(format!(
+            "there is no user {}; `crypt-keeper user list` lists all",
+            escaped(name.as_str())
+        )),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,174 @@
+/// A configuration key, for unknown-key checks and the reference.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its name in the file: sections and key, joined by dots.
+    pub name: &'static str,
+    /// What is in force when nothing is said.
+    pub default: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+impl Key {
+    /// The name of its environment variable: `CRYPT_KEEPER__HTTP__LISTEN`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        variable(self.name)
+    }
+}
+
+pub(super) fn variable(name: &str) -> String {
+    let upper = name.replace('.', "__").to_uppercase();
+    format!("{}__{upper}", super::ENV_PREFIX)
+}
+
+const fn key(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key {
+        name,
+        default,
+        meaning,
+    }
+}
+
+/// Every key there is.
+pub const KEYS: &[Key] = &[
+    key(
+        "data_dir",
+        "./crypt-keeper-data",
+        "folder of the embedded default: database, private halves, objects, master key",
+    ),
+    key(
+        "http.listen",
+        "127.0.0.1:8080",
+        "address and port to listen on; port 0 lets the system choose",
+    ),
+    key(
+        "http.public_url",
+        "the address listened on",
+        "the address that clients see, such as https://documents.example.com",
+    ),
+    key(
+        "http.tls.cert_file",
+        "",
+        "certificate chain in PEM; read again on SIGHUP",
+    ),
+    key(
+        "http.tls.key_file",
+        "",
+        "private key of the certificate in PEM; read again on SIGHUP",
+    ),
+    key(
+        "http.trusted_proxies",
+        "",
+        "addresses or networks of proxies whose X-Forwarded-For is believed; TLS ends there",
+    ),
+    key(
+        "http.allow_plain",
+        "false",
+        "listen beyond loopback without TLS, on purpose: keys then travel in clear",
+    ),
+    key("metadata.backend", "sqlite", "sqlite or postgres"),
+    key(
+        "metadata.postgres.url",
+        "",
+        "postgres://user:password@host/database?sslmode=verify-full&sslrootcert=FILE",
+    ),
+    key(
+        "metadata.postgres.url_file",
+        "",
+        "a file that holds the URL instead",
+    ),
+    key(
+        "metadata.postgres.pool_size",
+        "8",
+        "the most connections to PostgreSQL, 1 to 1000",
+    ),
+    key(
+        "metadata.migrate_on_start",
+        "true for sqlite, else false",
+        "bring the database up to this version's schema when the service starts",
+    ),
+    key("blobs.backend", "local", "local or s3"),
+    key(
+        "blobs.s3.bucket",
+        "",
+        "the bucket; credentials come by the AWS chain",
+    ),
+    key("blobs.s3.region", "by the AWS chain", "the bucket's region"),
+    key(
+        "blobs.s3.endpoint",
+        "Amazon S3",
+        "URL of another S3 server, as the service reaches it",
+    ),
+    key(
+        "blobs.s3.public_endpoint",
+        "blobs.s3.endpoint",
+        "the same server as clients reach it: presigned URLs bear it",
+    ),
+    key(
+        "blobs.s3.path_style",
+        "false",
+        "bucket in the path instead of the host name",
+    ),
+    key("keys.backend", "sealed", "sealed"),
+    key(
+        "keys.master_key_file",
+        "",
+        "master key ring, mode 0600; `crypt-keeper master-key new FILE` makes one",
+    ),
+    key(
+        "keys.master_key_command",
+        "",
+        "command that prints the master key ring, quoted as for a shell; no shell is run",
+    ),
+    key(
+        "keys.sealed.url",
+        "a schema of the metadata database",
+        "postgres:// URL of the database of the sealed private halves",
+    ),
+    key(
+        "keys.sealed.url_file",
+        "",
+        "a file that holds the URL instead",
+    ),
+    key(
+        "v1.query_auth",
+        "false",
+        "accept ?username=..&api_key=.. on API v1: a key in a URL ends in logs",
+    ),
+    key("log.format", "human", "human or json"),
+    key(
+        "log.filter",
+        "info",
+        "what is logged: error, warn, info, debug, trace, or target=level pairs",
+    ),
+];
+
+/// The known key nearest to an unknown one, if one is near.
+pub(super) fn nearest(unknown: &str) -> Option<&'static str> {
+    KEYS.iter()
+        .map(|key| (strsim::damerau_levenshtein(unknown, key.name), key.name))
+        .filter(|(distance, name)| distance * 3 <= name.len())
+        .min()
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognised_and_nonsense_is_not() {
+        assert_eq!(nearest("http.listne"), Some("http.listen"));
+        assert_eq!(nearest("datadir"), Some("data_dir"));
+        assert_eq!(nearest("wholly.else"), None);
+    }
+
+    #[test]
+    fn variables_are_upper_case_with_double_underscores() {
+        assert_eq!(
+            variable("metadata.postgres.pool_size"),
+            "CRYPT_KEEPER__METADATA__POSTGRES__POOL_SIZE"
+        );
+    }
+}

@@ -1,0 +1,86 @@
+use std::path::PathBuf;
+
+use super::values::Values;
+use super::{ConfigError, SecretUrl, quoted};
+
+/// Where private halves are, and what seals them.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// Which vault.
+    pub backend: KeysBackend,
+    /// Where the master key comes from; `None`: only the embedded default may make its own.
+    pub master_key: Option<MasterKey>,
+    /// The database of the sealed private halves; `None`: beside the metadata.
+    pub sealed_url: Option<SecretUrl>,
+}
+
+/// The vaults there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeysBackend {
+    /// Private halves in a database, sealed under the master key.
+    Sealed,
+}
+
+/// Where a master key comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MasterKey {
+    /// A file, mode 0600.
+    File(PathBuf),
+    /// A command that prints it: program and arguments, quoted as for a shell.
+    Command(String),
+}
+
+impl Keys {
+    pub(super) fn read(values: &Values) -> Result<Self, ConfigError> {
+        let backend = values.parse("keys.backend", "`sealed` is needed", |text| {
+            (text == "sealed").then_some(KeysBackend::Sealed)
+        })?;
+        let command = values.parse(
+            "keys.master_key_command",
+            "a command and its arguments are needed",
+            |text| (!text.trim().is_empty()).then(|| text.to_owned()),
+        )?;
+        let master_key = match (values.path("keys.master_key_file")?, command) {
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::Together(
+                    "`keys.master_key_file` and `keys.master_key_command` are both set: remove one"
+                        .to_owned(),
+                ));
+            }
+            (Some(file), None) => Some(MasterKey::File(file)),
+            (None, Some(command)) => Some(MasterKey::Command(command)),
+            (None, None) => None,
+        };
+        Ok(Self {
+            backend: backend.unwrap_or(KeysBackend::Sealed),
+            master_key,
+            sealed_url: values.secret_url("keys.sealed.url", "keys.sealed.url_file")?,
+        })
+    }
+
+    pub(super) fn rows(&self) -> Vec<(&'static str, Option<String>)> {
+        let backend = match self.backend {
+            KeysBackend::Sealed => "sealed",
+        };
+        let (file, command) = match &self.master_key {
+            None => (None, None),
+            Some(MasterKey::File(file)) => (Some(quoted(&file.to_string_lossy())), None),
+            // Arguments may hold a token, against all advice: the program is enough.
+            Some(MasterKey::Command(line)) => {
+                let shown = match line.trim().split_once(char::is_whitespace) {
+                    Some((program, _)) => format!("{program} [redacted]"),
+                    None => line.trim().to_owned(),
+                };
+                (None, Some(quoted(&shown)))
+            }
+        };
+        let url = self.sealed_url.as_ref();
+        vec![
+            ("keys.backend", Some(quoted(backend))),
+            ("keys.master_key_file", file),
+            ("keys.master_key_command", command),
+            ("keys.sealed.url", url.map(|url| quoted(&url.to_string()))),
+            ("keys.sealed.url_file", None),
+        ]
+    }
+}

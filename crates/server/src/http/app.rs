@@ -1,0 +1,63 @@
+//! All routes, and what surrounds every request.
+
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{App, Error, HttpResponse};
+
+use super::{State, access_log, blobs, health, limits, metrics, request_id, v1};
+use crate::wiring::local_objects::LocalBlobs;
+
+/// What is served.
+#[derive(Clone, Debug)]
+pub(super) struct Routes {
+    pub(super) state: web::Data<State>,
+    pub(super) local_blobs: Option<web::Data<LocalBlobs>>,
+}
+
+impl Routes {
+    pub(super) fn new(state: Arc<State>, local_blobs: Option<Arc<LocalBlobs>>) -> Self {
+        Self {
+            state: web::Data::from(state),
+            local_blobs: local_blobs.map(web::Data::from),
+        }
+    }
+
+    fn configure(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(self.state.clone())
+            .route("/healthz", web::get().to(health::healthz))
+            .route("/readyz", web::get().to(health::readyz))
+            .route("/version", web::get().to(health::version))
+            .route("/metrics", web::get().to(health::metrics))
+            .configure(v1::configure)
+            .default_service(web::to(HttpResponse::NotFound));
+        if let Some(blobs) = &self.local_blobs {
+            config.app_data(blobs.clone()).configure(blobs::configure);
+        }
+    }
+}
+
+/// The application of one worker. Layers that come later surround those before: an id first, then
+/// the log, the counters, the limits.
+pub(super) fn app(
+    routes: &Routes,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    App::new()
+        .configure(|config| routes.configure(config))
+        .wrap(from_fn(limits::check_head))
+        .wrap(from_fn(metrics::count))
+        .wrap(from_fn(access_log::log))
+        .wrap(from_fn(request_id::assign))
+}

@@ -1,0 +1,114 @@
+//! How much a request may be, and how long it may take.
+
+use std::time::Duration;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, HttpResponse, web};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use tokio::time::{Instant, timeout_at};
+
+/// The longest body of an API request, in bytes.
+pub const MAX_BODY: usize = crypt_keeper_api::v1::MAX_BODY_BYTES;
+/// The most that the headers of a request may take, in bytes.
+pub const MAX_HEADERS: usize = 16 << 10;
+/// The longest path and query, in bytes.
+pub const MAX_TARGET: usize = 8 << 10;
+
+/// How long a client may take to send the head of a request.
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to send the body of an API request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection is kept for another request.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long requests under way are waited for when the service stops, in seconds.
+pub(super) const SHUTDOWN_TIMEOUT: u64 = 30;
+/// How much of a body that is too long is read and thrown away, so that the client, which is
+/// still sending, gets to read the answer.
+const MAX_DISCARDED: usize = 16 << 20;
+
+/// Refuses heads that are too long.
+pub(super) async fn check_head(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
+    let target = request.uri().path_and_query();
+    let target = target.map_or(0, |target| target.as_str().len());
+    // As on the wire: `name: value\r\n`.
+    let headers: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    let refused = if target > MAX_TARGET {
+        Some((
+            StatusCode::URI_TOO_LONG,
+            format!("The path and query have {target} bytes; at most {MAX_TARGET} are allowed."),
+        ))
+    } else if headers > MAX_HEADERS {
+        Some((
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            format!("The headers have {headers} bytes; at most {MAX_HEADERS} are allowed."),
+        ))
+    } else {
+        None
+    };
+    if let Some((status, message)) = refused {
+        let response = HttpResponse::build(status)
+            .content_type("text/plain; charset=utf-8")
+            .body(message);
+        return Ok(request.into_response(response).map_into_right_body());
+    }
+    Ok(next.call(request).await?.map_into_left_body())
+}
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyError {
+    /// It has more than [`MAX_BODY`] bytes.
+    TooLong,
+    /// It took too long to come.
+    TooSlow,
+    /// It ended before its end.
+    Cut,
+}
+
+/// Reads the whole body of an API request.
+pub(super) async fn read_body(
+    request: &HttpRequest,
+    mut payload: web::Payload,
+) -> Result<Bytes, BodyError> {
+    let deadline = Instant::now() + BODY_TIMEOUT;
+    let announced = announced_length(request);
+    let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(MAX_BODY));
+    let mut discarded = 0;
+    let mut too_long = announced.is_some_and(|length| length > MAX_BODY);
+    loop {
+        let chunk = match timeout_at(deadline, payload.next()).await {
+            Err(_) if too_long => return Err(BodyError::TooLong),
+            Err(_) => return Err(BodyError::TooSlow),
+            Ok(None) if too_long => return Err(BodyError::TooLong),
+            Ok(None) => return Ok(body.freeze()),
+            Ok(Some(Err(_))) => return Err(BodyError::Cut),
+            Ok(Some(Ok(chunk))) => chunk,
+        };
+        if too_long || body.len() + chunk.len() > MAX_BODY {
+            too_long = true;
+            discarded += chunk.len();
+            if discarded > MAX_DISCARDED {
+                return Err(BodyError::TooLong);
+            }
+        } else {
+            body.extend_from_slice(&chunk);
+        }
+    }
+}
+
+fn announced_length(request: &HttpRequest) -> Option<usize> {
+    let value = request.headers().get(CONTENT_LENGTH)?;
+    value.to_str().ok()?.parse().ok()
+}

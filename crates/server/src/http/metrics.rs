@@ -1,0 +1,223 @@
+//! What the service counts. Labels are few and fixed: never a user, a document or a raw path.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+use crypt_keeper_domain::model::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::{Report, State};
+
+/// Upper bounds of the duration histogram, in seconds.
+const DURATIONS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+/// The service's metrics.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram>,
+    in_flight: Gauge,
+    ready: Family<PartLabels, Gauge>,
+    /// Uploads that were granted.
+    pub uploads_granted: Counter,
+    /// Downloads whose key was released.
+    pub downloads_granted: Counter,
+    /// Shares that were granted.
+    pub shares_granted: Counter,
+    /// Downloads that were refused to someone whose credentials were right.
+    pub releases_refused: Counter,
+    /// Requests whose credentials were missing or wrong.
+    pub authentication_failures: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartLabels {
+    part: &'static str,
+}
+
+impl Metrics {
+    /// All at zero, in a process that started at `started_at`.
+    #[must_use]
+    pub fn new(started_at: Timestamp) -> Self {
+        let mut registry = Registry::default();
+        let start = Gauge::<f64, AtomicU64>::default();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "seconds since 1970 to the microsecond fit a double"
+        )]
+        start.set(started_at.as_micros() as f64 / 1e6);
+        registry.register(
+            "process_start_time_seconds",
+            "When the process started, in seconds since 1970",
+            start,
+        );
+
+        let metrics = Self {
+            requests: Family::default(),
+            durations: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
+            in_flight: Gauge::default(),
+            ready: Family::default(),
+            uploads_granted: Counter::default(),
+            downloads_granted: Counter::default(),
+            shares_granted: Counter::default(),
+            releases_refused: Counter::default(),
+            authentication_failures: Counter::default(),
+            registry: Registry::default(),
+        };
+        metrics.register(&mut registry);
+        Self {
+            registry,
+            ..metrics
+        }
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("crypt_keeper");
+        registry.register(
+            "http_requests",
+            "Requests answered, by route, method and status",
+            self.requests.clone(),
+        );
+        registry.register(
+            "http_request_duration_seconds",
+            "Time from a request's head to the head of its answer",
+            self.durations.clone(),
+        );
+        registry.register(
+            "http_requests_in_flight",
+            "Requests being answered",
+            self.in_flight.clone(),
+        );
+        registry.register(
+            "ready",
+            "1 if the part is ready, else 0",
+            self.ready.clone(),
+        );
+        for (name, help, counter) in [
+            (
+                "uploads_granted",
+                "Documents registered, with key and URL handed out",
+                &self.uploads_granted,
+            ),
+            (
+                "downloads_granted",
+                "Document keys released for a download",
+                &self.downloads_granted,
+            ),
+            (
+                "shares_granted",
+                "Documents shared with another user",
+                &self.shares_granted,
+            ),
+            (
+                "releases_refused",
+                "Downloads refused to callers with valid credentials",
+                &self.releases_refused,
+            ),
+            (
+                "authentication_failures",
+                "Requests with missing or wrong credentials",
+                &self.authentication_failures,
+            ),
+        ] {
+            registry.register(name, help, counter.clone());
+        }
+    }
+
+    /// Sets the readiness of every part.
+    pub(super) fn set_ready(&self, report: &Report) {
+        for part in &report.parts {
+            let labels = PartLabels { part: part.part };
+            self.ready.get_or_create(&labels).set(part.ready.into());
+        }
+    }
+
+    /// OpenMetrics text.
+    pub(super) fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// Counts and times a request.
+pub(super) async fn count(
+    state: web::Data<State>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let began = Instant::now();
+    let metrics = &state.metrics;
+    let _in_flight = InFlight::begin(&metrics.in_flight);
+    let response = next.call(request).await?;
+    let route = response.request().match_pattern();
+    let route = route.unwrap_or_else(|| "other".to_owned());
+    let labels = RequestLabels {
+        route: route.clone(),
+        method: method_label(response.request().method()),
+        status: response.status().as_u16(),
+    };
+    metrics.requests.get_or_create(&labels).inc();
+    metrics
+        .durations
+        .get_or_create(&RouteLabels { route })
+        .observe(began.elapsed().as_secs_f64());
+    Ok(response)
+}
+
+/// Counts down also when the client goes away and the request is dropped.
+struct InFlight<'a>(&'a Gauge);
+
+impl<'a> InFlight<'a> {
+    fn begin(gauge: &'a Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Methods are the client's to invent; labels are not.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
