@@ -64,7 +64,7 @@ pub(crate) struct CommandLine {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Anywhere")]
 pub(crate) struct Globals {
-    /// Address of the service, such as https://documents.example.com.
+    /// Address of the service, such as `https://documents.example.com`.
     #[arg(long, global = true, env = "CKC_URL", value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) url: Option<String>,
 
