@@ -1,5 +1,7 @@
 //! The dependency rules of docs/architecture.md, held against what cargo knows.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail their test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};

@@ -1,1 +1,82 @@
-//! What the end-to-end tests share.
+//! What the end-to-end tests share: the two built commands, a service over real parts, a terminal
+//! for `ckc`, a bare HTTP client, and eyes for what lies in the databases.
+//!
+//! ```no_run
+//! use crypt_keeper_tests::{Blobs, Metadata, Parts, Server};
+//!
+//! let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Minio) else { return };
+//! let server = Server::start(&parts);
+//! let alice = server.user("alice");
+//! let ckc = server.ckc(&alice);
+//! ckc.write("report.pdf", b"of substance");
+//! let id = ckc.succeeds(&["-q", "upload", "report.pdf"]).line();
+//! ckc.succeeds(&["download", &id, "-o", "copy.pdf"]);
+//! assert_eq!(ckc.read("copy.pdf"), b"of substance");
+//! ```
+//! Everything is a test's own: its data folder, its database, its bucket, its port.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests fail their test"
+)]
+
+mod api;
+mod binaries;
+mod ckc;
+pub mod http;
+mod installation;
+mod parts;
+mod secrets;
+mod server;
+mod sql;
+mod writers;
+
+pub use api::{Account, Api, Upload};
+pub use binaries::binaries;
+pub use ckc::{Ckc, Ran};
+pub use installation::{Installation, Place};
+pub use parts::{Blobs, Metadata, Parts};
+pub use secrets::{Found, Secrets};
+pub use server::Server;
+pub use sql::Database;
+pub use sql::StoredPair;
+pub use writers::{Record, WRITERS, Writers};
+
+use std::io::Write as _;
+
+/// Says something past libtest's capture: results that one wants to see of a passing test.
+pub fn announce(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Random bytes of the operating system.
+#[must_use]
+pub fn random<const LENGTH: usize>() -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    getrandom::fill(&mut bytes).expect("entropy");
+    bytes
+}
+
+/// A random number below `bound`.
+#[must_use]
+pub fn random_below(bound: u64) -> u64 {
+    u64::from_le_bytes(random()) % bound
+}
+
+/// So many bytes that repeat nowhere near: a counter through a multiplier.
+#[must_use]
+pub fn content(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        // xorshift64, Marsaglia 2003: no pattern that a cut or a swap of segments would keep.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}

@@ -49,6 +49,7 @@ pub use error::{Error, Result};
 pub use identity::{ProcessIdentity, Signal};
 pub use install::go_main::program as go_program;
 pub use install::python::interpreter as python_interpreter;
+pub use ports::PortLease;
 pub use postgres::{Postgres, PostgresOptions, PostgresTls, StopMode};
 pub use postgres_access::PostgresAccess;
 pub use proxy::{Direction, Fault, FaultProxy};

@@ -14,14 +14,23 @@ use crate::error::{Error, Result};
 const FIRST: u16 = 21_000;
 const LAST: u16 = 30_999;
 
-/// A port that no other run of these tests takes while this value lives.
+/// A port that no other run of these tests takes while this value lives: for a server that must come
+/// back on the port that it had.
 #[derive(Debug)]
-pub(crate) struct PortLease {
+pub struct PortLease {
     port: u16,
     _lock: File,
 }
 
 impl PortLease {
+    /// A free port.
+    ///
+    /// # Errors
+    /// [`Error::NoPort`] if all are taken; [`Error::File`] if the reservation cannot be written.
+    pub fn free() -> Result<Self> {
+        Self::take(&Cache::open()?)
+    }
+
     pub(crate) fn take(cache: &Cache) -> Result<Self> {
         let folder = cache.folder("ports")?;
         let count = LAST - FIRST + 1;
@@ -46,7 +55,9 @@ impl PortLease {
         })
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// Its number.
+    #[must_use]
+    pub fn port(&self) -> u16 {
         self.port
     }
 }

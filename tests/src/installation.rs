@@ -1,0 +1,220 @@
+//! A configured service that need not run: its folder, its settings, the commands of its operator.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use crypt_keeper_test_services::{PortLease, PostgresAccess};
+
+use crate::{Database, Parts, binaries, random};
+
+/// Where the metadata of an installation are.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A file.
+    Sqlite(PathBuf),
+    /// The URL of a database.
+    Postgres(String),
+}
+
+/// A service's folder and settings; database and folder go with it.
+#[derive(Debug)]
+pub struct Installation {
+    folder: tempfile::TempDir,
+    settings: BTreeMap<String, String>,
+    environment: BTreeMap<String, String>,
+    port: PortLease,
+    place: Place,
+    database: Option<(PostgresAccess, String)>,
+}
+
+impl Installation {
+    /// A new one over `parts`, not set up yet, on a port of its own.
+    ///
+    /// # Panics
+    /// If a folder, a port or a database cannot be had.
+    #[must_use]
+    pub fn new(parts: &Parts) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("crypt-keeper-")
+            .tempdir()
+            .expect("a folder");
+        let data = folder.path().join("data");
+        let port = PortLease::free().expect("a port");
+        let mut installation = Self {
+            place: Place::Sqlite(data.join("metadata.db")),
+            folder,
+            settings: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            database: None,
+            port,
+        };
+        let listen = format!("127.0.0.1:{}", installation.port.port());
+        installation.set("HTTP__LISTEN", &listen);
+        installation.set("DATA_DIR", data.to_str().expect("a UTF-8 path"));
+        if let Some(postgres) = &parts.postgres {
+            let database = postgres
+                .create_fresh_database("e2e", None)
+                .expect("a database");
+            let url = postgres.url(&database);
+            installation.set("METADATA__BACKEND", "postgres");
+            installation.set("METADATA__POSTGRES__URL", &url);
+            installation.place = Place::Postgres(url);
+            installation.database = Some((postgres.clone(), database));
+        }
+        if let Some(s3) = &parts.s3 {
+            installation.set("BLOBS__BACKEND", "s3");
+            let bucket = format!("e2e-{}", hex::encode(random::<8>()));
+            installation.set("BLOBS__S3__BUCKET", &bucket);
+            installation.set("BLOBS__S3__REGION", &s3.region);
+            installation.set("BLOBS__S3__ENDPOINT", &s3.endpoint);
+            installation.set("BLOBS__S3__PATH_STYLE", "true");
+            installation.set_variable("AWS_ACCESS_KEY_ID", &s3.access_key);
+            installation.set_variable("AWS_SECRET_ACCESS_KEY", &s3.secret_key);
+        }
+        installation
+    }
+
+    /// Whether a first start makes all it needs.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        !self.settings.contains_key("METADATA__BACKEND")
+            && !self.settings.contains_key("BLOBS__BACKEND")
+            && !self.settings.contains_key("KEYS__MASTER_KEY_FILE")
+    }
+
+    /// Makes what the embedded default makes by itself: a master key, the schema, the bucket, the
+    /// first key pair.
+    ///
+    /// # Panics
+    /// If a command fails.
+    pub fn set_up(&mut self) {
+        if self.is_embedded() {
+            return;
+        }
+        let file = self.path("master.key");
+        let file = file.to_str().expect("a UTF-8 path").to_owned();
+        self.succeeds(&["master-key", "new", &file]);
+        self.set("KEYS__MASTER_KEY_FILE", &file);
+        self.succeeds(&["setup"]);
+    }
+
+    /// Sets `CRYPT_KEEPER__<name>`.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Unsets `CRYPT_KEEPER__<name>`.
+    pub fn unset(&mut self, name: &str) {
+        self.settings.remove(name);
+    }
+
+    /// What `CRYPT_KEEPER__<name>` is set to.
+    ///
+    /// # Panics
+    /// If it is not set.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> &str {
+        self.settings
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is not set"))
+    }
+
+    /// Sets any other variable.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// A path of its folder, beside the data folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        PathBuf::from(self.setting("DATA_DIR"))
+    }
+
+    /// The file of the master key ring in use.
+    #[must_use]
+    pub fn master_key_file(&self) -> PathBuf {
+        self.settings
+            .get("KEYS__MASTER_KEY_FILE")
+            .map_or_else(|| self.data().join("master.key"), PathBuf::from)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.port()))
+    }
+
+    /// The metadata, past the service.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        Database::open(&self.place)
+    }
+
+    /// A command of the operator, in its folder, under its settings and no other variables.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&binaries().server);
+        self.prepare(&mut command, arguments);
+        command
+    }
+
+    pub(crate) fn prepare(&self, command: &mut Command, arguments: &[&str]) {
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("RUST_BACKTRACE", "1")
+            .envs(&self.environment)
+            .envs(
+                self.settings
+                    .iter()
+                    .map(|(name, value)| (format!("CRYPT_KEEPER__{name}"), value)),
+            )
+            .stdin(Stdio::null());
+    }
+
+    /// Runs a command of the operator to its end.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the command runs")
+    }
+
+    /// Runs a command that must succeed, and gives what it printed.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn succeeds(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(
+            output.status.success(),
+            "crypt-keeper {}: {}\n{}{}",
+            arguments.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        if let Some((postgres, database)) = &self.database {
+            // A server that a test has stopped keeps its databases to itself, and goes soon.
+            let _ = postgres.drop_database(database);
+        }
+    }
+}
