@@ -88,20 +88,21 @@ where
 
     /// Forgets a value, and what is just being looked up.
     pub(crate) fn forget(&self, key: &K) {
-        self.forget_if(key, |_| true);
+        let mut state = self.lock();
+        state.known.pop(key);
+        state.under_way.remove(key);
     }
 
-    /// Forgets a value if it is one of those; whether it did. A lookup under way is forgotten with
-    /// it.
+    /// Forgets a value if it is one of those. A lookup under way goes on: of many who find fault
+    /// with the same value, the first has begun it.
     pub(crate) fn forget_if(&self, key: &K, doomed: impl FnOnce(&V) -> bool) {
         let mut state = self.lock();
         if state
             .known
             .peek(key)
-            .is_none_or(|known| doomed(&known.value))
+            .is_some_and(|known| doomed(&known.value))
         {
             state.known.pop(key);
-            state.under_way.remove(key);
         }
     }
 
@@ -264,6 +265,20 @@ mod tests {
             cache.forget(&1);
         });
         assert_eq!(answer, 1);
+        assert_eq!(get(&cache, 1, &source).await, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_find_fault_with_a_value_cause_one_lookup() {
+        let (cache, source) = (cache(4), Source::default());
+        let bad = get(&cache, 1, &source).await;
+        let again = async |_| {
+            cache.forget_if(&1, |value| *value == bad);
+            get(&cache, 1, &source).await
+        };
+        let answers = futures_util::future::join_all((0..8).map(again)).await;
+        assert_eq!(answers, [2; 8]);
+        cache.forget_if(&1, |value| *value == bad);
         assert_eq!(get(&cache, 1, &source).await, 2);
     }
 

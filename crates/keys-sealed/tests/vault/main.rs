@@ -1,0 +1,9 @@
+//! The sealed vault, through its public face.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod freshness;
+mod laws;
+mod master_key;
+mod private_halves;
+mod reseal;
+mod support;
