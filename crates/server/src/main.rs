@@ -6,15 +6,16 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use crypt_keeper_server::commands::{Cli, run};
 use crypt_keeper_server::config::Environment;
-use crypt_keeper_server::error::Chain;
 
 fn main() -> ExitCode {
     match run(Cli::parse(), Environment::of_process()) {
         Ok(code) => code,
-        Err(error) => {
-            // If standard error is closed, the exit code has to do.
-            let _ = writeln!(std::io::stderr(), "crypt-keeper: {}", Chain(&error));
-            ExitCode::FAILURE
+        Err(failure) => {
+            if let Some(message) = failure.message() {
+                // If standard error is closed, the exit code has to do.
+                let _ = writeln!(std::io::stderr(), "crypt-keeper: {message}");
+            }
+            ExitCode::from(failure.exit_code())
         }
     }
 }

@@ -15,11 +15,11 @@ use crypt_keeper_domain::model::Timestamp;
 use crypt_keeper_domain::ports::{
     Accounts, AuditLog, BlobStore, Clock, Entropy, KeyRegistry, MetadataStore, PrivateKeys, Probe,
 };
+use crypt_keeper_keys_sealed::SealedVaultConfig;
 use crypt_keeper_keys_sealed::master_key::{
     MasterKeyCommand, make_master_key_file, read_master_key_file,
 };
 pub use crypt_keeper_keys_sealed::{PairInspection, SealedVault};
-use crypt_keeper_keys_sealed::SealedVaultConfig;
 pub use crypt_keeper_store_sql::{OpenError as DatabaseError, SchemaStatus};
 use tokio::runtime::Handle;
 
@@ -251,6 +251,40 @@ pub struct Objects {
     /// The bucket, if it is one.
     #[cfg(feature = "s3")]
     pub s3: Option<Arc<S3>>,
+}
+
+impl Objects {
+    /// Makes the bucket if it is not there; whether it was made. `None` if none is needed.
+    ///
+    /// # Errors
+    /// [`StartError::Part`].
+    pub async fn ensure_bucket(&self) -> Result<Option<bool>, StartError> {
+        #[cfg(feature = "s3")]
+        if let Some(s3) = &self.s3 {
+            let setup = s3.ensure_bucket().await;
+            let setup = setup.map_err(StartError::part("object store"))?;
+            return Ok(Some(setup == crypt_keeper_blobs_s3::BucketSetup::Made));
+        }
+        Ok(None)
+    }
+
+    /// Milliseconds that the store's clock is ahead of this machine's; `None` if it has no clock
+    /// of its own, or does not tell.
+    ///
+    /// # Errors
+    /// [`StartError::Part`].
+    pub async fn clock_skew(&self) -> Result<Option<i64>, StartError> {
+        #[cfg(feature = "s3")]
+        if let Some(s3) = &self.s3 {
+            let skew = s3.clock_skew().await;
+            let skew = skew.map_err(StartError::part("object store"))?;
+            return Ok(skew.map(|skew| {
+                let by = i64::try_from(skew.by.as_millis()).unwrap_or(i64::MAX);
+                if skew.store_is_ahead { by } else { -by }
+            }));
+        }
+        Ok(None)
+    }
 }
 
 /// Opens the object store. `public_url` is where clients reach this service.

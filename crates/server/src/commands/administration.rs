@@ -2,50 +2,40 @@
 
 use std::sync::Arc;
 
-use crypt_keeper_domain::Error;
-use crypt_keeper_domain::model::{CallContext, Caller, RequestId};
-use crypt_keeper_domain::ports::{Clock, Entropy, EntropyExt as _};
-use tokio::runtime::Handle;
+use crypt_keeper_domain::model::{CallContext, Caller};
+use crypt_keeper_domain::ports::{Clock, Entropy};
 
-use crate::clock::SystemClock;
-use crate::config::Settings;
-use crate::entropy::SystemEntropy;
+use super::Context;
 use crate::error::StartError;
 use crate::wiring::{Missing, Stores};
 
-/// The databases, time and entropy.
+/// The databases of a service that was set up, and who acts on them.
 #[derive(Clone, Debug)]
 pub(super) struct Administration {
     pub(super) stores: Stores,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
+    /// An operator, as the use cases and the audit log see him.
+    pub(super) call: CallContext,
 }
 
 impl Administration {
-    /// Over databases that are open.
-    pub(super) fn new(stores: Stores) -> Self {
-        Self {
-            stores,
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(SystemEntropy),
-        }
-    }
-
-    /// Opens the databases of a service that was set up. It may be running, perhaps in an older
-    /// version: so nothing is migrated.
-    pub(super) async fn open(settings: &Settings) -> Result<Self, StartError> {
-        let stores = Stores::open(settings, Missing::Refuse, &Handle::current()).await?;
+    /// Opens the databases. The service may be running, perhaps in an older version: so nothing is
+    /// migrated.
+    pub(super) async fn open(context: &Context) -> Result<Self, StartError> {
+        let settings = context.settings();
+        let stores = Stores::open(settings, Missing::Refuse, &context.runtime).await?;
         stores.ready_schema(false).await?;
-        Ok(Self::new(stores))
+        Self::over(stores, context)
     }
 
-    /// Who acts, as the use cases and the audit log see him.
-    pub(super) fn context(&self) -> Result<CallContext, Error> {
-        Ok(CallContext {
-            caller: Caller::operator(),
-            at: self.clock.now(),
-            request_id: RequestId::from_random(self.entropy.bytes()?),
-            address: None,
+    /// Over databases that are open.
+    pub(super) fn over(stores: Stores, context: &Context) -> Result<Self, StartError> {
+        Ok(Self {
+            stores,
+            clock: Arc::clone(&context.clock),
+            entropy: Arc::clone(&context.entropy),
+            call: context.call(Caller::operator())?,
         })
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use crypt_keeper_domain::Error;
-use crypt_keeper_domain::model::{ApiKey, ApiKeyId, CallContext, Timestamp, UserName};
+use crypt_keeper_domain::model::{ApiKey, ApiKeyId, Timestamp, UserName};
 use crypt_keeper_domain::usecase::AdministerApiKeys;
 use crypt_keeper_secret::{ExposeSecret, SecretString};
 use serde_json::json;
 
+use super::administration::Administration;
 use super::escape::{escaped, shell_word};
 use super::expiry::Expiry;
-use super::administration::Administration;
 use super::table::Table;
 use super::times::{seconds, seconds_or_dash};
 use super::user::{parse_name, unknown_user};
@@ -21,7 +21,7 @@ use super::{Failure, Output};
 
 /// What to do with API keys.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Make an API key, and print it alone on stdout: the only time it can be seen
     ///
     /// A user has two live keys at most, the one in use and the one that will replace it. To
@@ -50,7 +50,7 @@ pub enum Command {
 
 /// A new API key.
 #[derive(Debug, Args)]
-pub struct Create {
+pub(super) struct Create {
     /// The user's name
     #[arg(value_parser = parse_name)]
     name: UserName,
@@ -61,7 +61,7 @@ pub struct Create {
 
 /// A list of API keys.
 #[derive(Debug, Args)]
-pub struct List {
+pub(super) struct List {
     /// The user's name
     #[arg(value_parser = parse_name)]
     name: UserName,
@@ -73,7 +73,7 @@ pub struct List {
 
 /// An API key that is to be refused.
 #[derive(Debug, Args)]
-pub struct Revoke {
+pub(super) struct Revoke {
     /// The key's id: 12 letters and digits; `ck_` before them does not matter
     id: Reference,
 }
@@ -81,7 +81,7 @@ pub struct Revoke {
 /// What names an API key. It may be a whole key, against all advice: so it is kept as a secret,
 /// and never repeated in an error.
 #[derive(Clone, Debug)]
-pub struct Reference(SecretString);
+pub(super) struct Reference(SecretString);
 
 impl FromStr for Reference {
     type Err = Infallible;
@@ -110,14 +110,12 @@ pub(super) async fn run(
     admin: &Administration,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let context = admin.context()?;
     match command {
         Command::Create(Create { name, expiry }) => {
-            let expires_at = expiry.from(context.at);
-            create(admin, &context, name, expires_at, output).await
+            create(admin, name, expiry.from(admin.call.at), output).await
         }
-        Command::List(list) => list.run(admin, &context, output).await,
-        Command::Revoke(revoke) => revoke.run(admin, &context, output).await,
+        Command::List(list) => list.run(admin, output).await,
+        Command::Revoke(revoke) => revoke.run(admin, output).await,
     }
 }
 
@@ -131,14 +129,13 @@ fn api_keys(admin: &Administration) -> AdministerApiKeys {
 /// Makes a key and prints it, alone.
 pub(super) async fn create(
     admin: &Administration,
-    context: &CallContext,
     name: &UserName,
     expires_at: Option<Timestamp>,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let shown = escaped(name.as_str());
     let new = api_keys(admin)
-        .create(context, name, expires_at)
+        .create(&admin.call, name, expires_at)
         .await
         .map_err(|error| match error {
             Error::TooManyApiKeys { limit } => Failure::Failed(format!(
@@ -160,19 +157,14 @@ pub(super) async fn create(
 }
 
 impl List {
-    async fn run(
-        &self,
-        admin: &Administration,
-        context: &CallContext,
-        output: &mut Output,
-    ) -> Result<(), Failure> {
+    async fn run(&self, admin: &Administration, output: &mut Output) -> Result<(), Failure> {
         let keys = api_keys(admin)
-            .list(context, &self.name)
+            .list(&admin.call, &self.name)
             .await
             .map_err(|error| unknown_user(error, &self.name))?;
         let mut table = Table::new(["ID", "STATE", "CREATED", "EXPIRES", "REVOKED"]);
         for key in keys {
-            let state = state(&key, context.at);
+            let state = state(&key, admin.call.at);
             if self.json {
                 output.json(&json!({
                     "id": key.id.as_str(),
@@ -210,12 +202,7 @@ fn state(key: &ApiKey, at: Timestamp) -> &'static str {
 }
 
 impl Revoke {
-    async fn run(
-        &self,
-        admin: &Administration,
-        context: &CallContext,
-        output: &mut Output,
-    ) -> Result<(), Failure> {
+    async fn run(&self, admin: &Administration, output: &mut Output) -> Result<(), Failure> {
         let (id, whole) = self.id.id().ok_or_else(|| {
             Failure::Usage(
                 "that is not the id of an API key: 12 letters and digits are needed, as \
@@ -229,18 +216,19 @@ impl Revoke {
                  this machine and kept in the shell's history: next time give the id alone.",
             );
         }
-        let changed = api_keys(admin)
-            .revoke(context, id)
-            .await
-            .map_err(|error| match error {
+        let changed = api_keys(admin).revoke(&admin.call, id).await.map_err(
+            |error| match error {
                 Error::NoSuchApiKey => Failure::Failed(format!(
                     "there is no API key {id}; `crypt-keeper api-key list NAME` lists those of a \
                      user"
                 )),
                 other => other.into(),
-            })?;
+            },
+        )?;
         if changed {
-            output.note(format_args!("API key {id} is revoked: it is refused from now on."));
+            output.note(format_args!(
+                "API key {id} is revoked: it is refused from now on."
+            ));
         } else {
             output.note(format_args!("API key {id} was revoked already."));
         }
@@ -263,9 +251,19 @@ mod tests {
         let secret = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg";
         assert_eq!(read("4mT9xQ2bKc7R"), Some((id.clone(), false)));
         assert_eq!(read("ck_4mT9xQ2bKc7R"), Some((id.clone(), false)));
-        assert_eq!(read(&format!("ck_4mT9xQ2bKc7R_{secret}")), Some((id.clone(), true)));
+        assert_eq!(
+            read(&format!("ck_4mT9xQ2bKc7R_{secret}")),
+            Some((id.clone(), true))
+        );
         assert_eq!(read("ck_4mT9xQ2bKc7R_0123"), Some((id, true)));
-        for text in ["", "ck_", "4mT9xQ2bKc7", "4mT9xQ2bKc7R0", secret, "ck_ck_4mT9xQ2bKc7R"] {
+        for text in [
+            "",
+            "ck_",
+            "4mT9xQ2bKc7",
+            "4mT9xQ2bKc7R0",
+            secret,
+            "ck_ck_4mT9xQ2bKc7R",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }

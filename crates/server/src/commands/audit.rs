@@ -12,8 +12,8 @@ use crypt_keeper_domain::usecase::{AuditQuery, ReadAudit};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::documents::{name_of, parse_id};
 use super::administration::Administration;
+use super::documents::{name_of, parse_id};
 use super::page::{at_end, parse_limit};
 use super::table::Table;
 use super::times::{parse_moment, seconds};
@@ -22,7 +22,7 @@ use super::{Failure, Output};
 
 /// What to do with the audit log.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// List what was done, the newest first
     ///
     /// Every release of a document's key, every grant, every act of an operator is there, written
@@ -38,7 +38,7 @@ pub enum Command {
 
 /// A page of the audit log, or all of it.
 #[derive(Debug, Args)]
-pub struct List {
+pub(super) struct List {
     /// Only what was done to this document
     #[arg(long, value_name = "ID", value_parser = parse_id)]
     document: Option<DocumentId>,
@@ -99,7 +99,6 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let Command::List(list) = command;
-    let context = admin.context()?;
     let read = ReadAudit {
         audit: Arc::clone(&admin.stores.audit),
         accounts: Arc::clone(&admin.stores.accounts),
@@ -111,7 +110,7 @@ pub(super) async fn run(
     };
     let mut is_first = true;
     loop {
-        let found = read.run(&context, &query, &page).await;
+        let found = read.run(&admin.call, &query, &page).await;
         let (found, names) = found.map_err(|error| match &list.user {
             Some(name) => unknown_user(error, name),
             None => error.into(),

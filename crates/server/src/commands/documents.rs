@@ -23,7 +23,7 @@ const NAME_WIDTH: usize = 60;
 
 /// What to look at.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// List documents in the order in which they were made
     ///
     /// Shown is what the uploader said of them; nothing here can open one.
@@ -41,7 +41,7 @@ pub enum Command {
 
 /// A page of documents.
 #[derive(Debug, Args)]
-pub struct List {
+pub(super) struct List {
     /// Only those that this user uploaded
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     owner: Option<UserName>,
@@ -61,7 +61,7 @@ pub struct List {
 
 /// One document.
 #[derive(Debug, Args)]
-pub struct Show {
+pub(super) struct Show {
     /// The document's id
     #[arg(value_parser = parse_id)]
     id: DocumentId,
@@ -81,14 +81,13 @@ pub(super) async fn run(
     admin: &Administration,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let context = admin.context()?;
     let documents = InspectDocuments {
         store: Arc::clone(&admin.stores.store),
         accounts: Arc::clone(&admin.stores.accounts),
     };
     match command {
-        Command::List(list) => list.run(&documents, &context, output).await,
-        Command::Show(show) => show.run(&documents, &context, output).await,
+        Command::List(list) => list.run(&documents, &admin.call, output).await,
+        Command::Show(show) => show.run(&documents, &admin.call, output).await,
     }
 }
 
@@ -194,7 +193,10 @@ fn facts(details: &DocumentDetails, at: Timestamp) -> Table<2> {
         ("object", document.object_key.to_string()),
         (
             "object bytes",
-            object.map_or_else(|| "not confirmed".to_owned(), |object| object.size.to_string()),
+            object.map_or_else(
+                || "not confirmed".to_owned(),
+                |object| object.size.to_string(),
+            ),
         ),
     ] {
         table.push([name.to_owned(), value]);

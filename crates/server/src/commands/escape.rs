@@ -76,7 +76,14 @@ mod tests {
 
     #[test]
     fn ordinary_text_of_any_script_is_left_alone() {
-        for text in ["report.pdf", "Übersicht – 2024", "报告", "דוח", "a b\\c", "🦀"] {
+        for text in [
+            "report.pdf",
+            "Übersicht – 2024",
+            "报告",
+            "דוח",
+            "a b\\c",
+            "🦀",
+        ] {
             assert_eq!(escaped(text).to_string(), text);
         }
     }

@@ -8,7 +8,7 @@ use super::times::{parse_duration, parse_moment};
 
 /// When a new API key is to expire; by default it never does.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Expiry {
+pub(super) struct Expiry {
     /// Let the key expire after this time: 90d, 12h, 30m, 2w
     #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "expires_at")]
     expires_in: Option<Duration>,

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// Example, in a Dockerfile: HEALTHCHECK CMD ["crypt-keeper", "healthcheck"]
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub struct Healthcheck {
+pub(super) struct Healthcheck {
     /// Only ask whether the process answers (/healthz), not whether its parts do: a service whose
     /// database is away is alive, and a restart would not help it
     #[arg(long)]
@@ -62,7 +62,11 @@ pub(super) async fn run(
     } else {
         "http"
     };
-    let path = if healthcheck.alive { "healthz" } else { "readyz" };
+    let path = if healthcheck.alive {
+        "healthz"
+    } else {
+        "readyz"
+    };
     let url = format!("{scheme}://{address}/{path}");
     let answer = ask(&url).await.map_err(|error| {
         Failure::Failed(format!(

@@ -17,7 +17,7 @@ use crate::wiring::{self, SealedVault};
 
 /// What to do with key pairs.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// List all key pairs, the oldest first: serials and states, never a key
     ///
     /// Example: crypt-keeper keys list
@@ -36,7 +36,7 @@ pub enum Command {
 
 /// How it is shown.
 #[derive(Debug, Args)]
-pub struct Shown {
+pub(super) struct Shown {
     /// JSON for scripts: one object a line
     #[arg(long)]
     json: bool,
@@ -73,8 +73,20 @@ pub(super) fn rotate_keys(admin: &Administration, vault: &Arc<SealedVault>) -> R
 }
 
 async fn list(json: bool, admin: &Administration, output: &mut Output) -> Result<(), Failure> {
-    let pairs = admin.stores.registry.list_pairs().await.map_err(Error::from)?;
-    let mut table = Table::new(["SERIAL", "STATE", "SCOPE", "ALGORITHM", "CREATED", "DEACTIVATED"]);
+    let pairs = admin
+        .stores
+        .registry
+        .list_pairs()
+        .await
+        .map_err(Error::from)?;
+    let mut table = Table::new([
+        "SERIAL",
+        "STATE",
+        "SCOPE",
+        "ALGORITHM",
+        "CREATED",
+        "DEACTIVATED",
+    ]);
     for pair in pairs {
         if json {
             output.json(&shown(&pair))?;
@@ -98,9 +110,8 @@ async fn rotate(
     vault: &Arc<SealedVault>,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let context = admin.context()?;
     let rotation = rotate_keys(admin, vault)
-        .run(&context, Scope::Shared, Algorithm::RsaOaep256)
+        .run(&admin.call, Scope::Shared, Algorithm::RsaOaep256)
         .await
         .map_err(|error| match error {
             Error::Conflict => Failure::Failed(

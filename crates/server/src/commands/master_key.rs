@@ -10,7 +10,7 @@ use crate::wiring;
 
 /// What to do with master keys.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Make a file that holds a new master key, readable by you alone
     ///
     /// The key itself is never shown, and a file that is there is never overwritten. The service
@@ -24,7 +24,7 @@ pub enum Command {
 
 /// A new master key.
 #[derive(Debug, Args)]
-pub struct New {
+pub(super) struct New {
     /// Where to put it; its folder must be there
     #[arg(value_hint = ValueHint::FilePath)]
     file: PathBuf,
@@ -34,9 +34,8 @@ pub struct New {
 pub(super) fn run(command: &Command, output: &mut Output) -> Result<(), Failure> {
     let Command::New(New { file }) = command;
     // What a service's configuration names must mean the same in every folder.
-    let path = std::path::absolute(file).map_err(|error| {
-        Failure::Usage(format!("{} is not a path: {error}", shown(file)))
-    })?;
+    let path = std::path::absolute(file)
+        .map_err(|error| Failure::Usage(format!("{} is not a path: {error}", shown(file))))?;
     wiring::make_master_key(&path)?;
     let shown = shown(&path);
     output.result(&shown)?;

@@ -2,10 +2,8 @@
 
 use clap::Args;
 use serde_json::json;
-use tokio::runtime::Handle;
 
-use super::{Failure, Output};
-use crate::config::Settings;
+use super::{Context, Failure, Output};
 use crate::error::StartError;
 use crate::wiring::{Database, DatabaseError, Missing, SchemaStatus, Stores};
 
@@ -17,7 +15,7 @@ use crate::wiring::{Database, DatabaseError, Missing, SchemaStatus, Stores};
 /// Example: crypt-keeper migrate --dry-run
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub struct Migrate {
+pub(super) struct Migrate {
     /// Only say which migrations are missing
     #[arg(long)]
     dry_run: bool,
@@ -30,10 +28,10 @@ pub struct Migrate {
 /// Does it.
 pub(super) async fn run(
     migrate: &Migrate,
-    settings: &Settings,
+    context: &Context,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let stores = Stores::open(settings, Missing::Refuse, &Handle::current()).await?;
+    let stores = Stores::open(context.settings(), Missing::Refuse, &context.runtime).await?;
     let done = migrate.each(&stores, output).await;
     stores.shutdown().await;
     done

@@ -1,7 +1,27 @@
-//! The commands, one a file. Each takes its own arguments and a [`Context`], and answers an exit
-//! code or a [`StartError`], which is printed as one line.
+//! The commands, one a file. Each takes its own arguments and a [`Context`], and writes to an
+//! [`Output`]; a [`Failure`] is printed as one line, and is the exit code.
 
+mod administration;
+mod api_key;
+mod audit;
+mod completions;
+mod config;
+mod doctor;
+mod documents;
+mod escape;
+mod expiry;
+mod failure;
+mod healthcheck;
+mod keys;
+mod master_key;
+mod migrate;
+mod output;
+mod page;
 mod serve;
+mod setup;
+mod table;
+mod times;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,8 +32,13 @@ use crypt_keeper_domain::model::{CallContext, Caller, RequestId};
 use crypt_keeper_domain::ports::{Clock, Entropy, EntropyExt as _};
 use tokio::runtime::{Builder, Handle, Runtime};
 
+pub use failure::Failure;
+pub use output::Output;
+
+use administration::Administration;
+
 use crate::clock::SystemClock;
-use crate::config::{self, Environment, Loaded, Override, Settings};
+use crate::config::{self as configuration, Environment, Loaded, Override, PublicUrl, Settings};
 use crate::entropy::SystemEntropy;
 use crate::error::StartError;
 use crate::{hardening, logging};
@@ -49,8 +74,34 @@ struct GlobalArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the service; what happens without a command, too
+    /// Run the service; what happens without a command, too
     Serve(serve::Args),
+    Setup(setup::Setup),
+    Doctor(doctor::Doctor),
+    Migrate(migrate::Migrate),
+    /// Show what is configured
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Make, list, disable and enable users
+    #[command(subcommand)]
+    User(user::Command),
+    /// Make, list and revoke what users sign in with
+    #[command(subcommand)]
+    ApiKey(api_key::Command),
+    /// Look at what is known of documents: never a key
+    #[command(subcommand)]
+    Documents(documents::Command),
+    /// List and rotate the key pairs that wrap document keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Make what seals the key pairs
+    #[command(subcommand)]
+    MasterKey(master_key::Command),
+    /// Look at who did what, and when
+    #[command(subcommand)]
+    Audit(audit::Command),
+    Healthcheck(healthcheck::Healthcheck),
+    Completions(completions::Completions),
 }
 
 impl Command {
@@ -58,6 +109,7 @@ impl Command {
     fn overrides(&self) -> Option<Override> {
         match self {
             Self::Serve(args) => args.overrides(),
+            _ => None,
         }
     }
 }
@@ -103,20 +155,32 @@ impl Context {
 /// Runs the command of a command line.
 ///
 /// # Errors
-/// [`StartError`]: why it could not begin, or go on.
-pub fn run(cli: Cli, environment: Environment) -> Result<ExitCode, StartError> {
-    hardening::forbid_core_dumps()?;
-    let command = cli.command.unwrap_or(Command::Serve(serve::Args::default()));
+/// [`Failure`]: why it could not begin, or go on.
+pub fn run(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
+    hardening::forbid_core_dumps().map_err(StartError::from)?;
+    let command = cli
+        .command
+        .unwrap_or(Command::Serve(serve::Args::default()));
+    let mut output = Output::of_process();
+    // These work without a configuration, and also with one that is refused.
+    match &command {
+        Command::Completions(completions) => {
+            return done(completions::run(completions, &mut output));
+        }
+        Command::MasterKey(command) => return done(master_key::run(command, &mut output)),
+        _ => {}
+    }
     let mut overrides = cli.global.overrides;
     if let Some(value) = cli.global.data_dir {
         overrides.push(Override::new("data_dir", value));
     }
     overrides.extend(command.overrides());
     let file = cli.global.config.or_else(|| environment.config_file());
-    let loaded = config::load(file.as_deref(), &environment, &overrides)?;
+    let loaded =
+        configuration::load(file.as_deref(), &environment, &overrides).map_err(StartError::from)?;
     logging::init(&loaded.settings.log)?;
 
-    let runtime = runtime()?;
+    let runtime = runtime().map_err(StartError::from)?;
     let context = Context {
         loaded,
         environment,
@@ -126,9 +190,47 @@ pub fn run(cli: Cli, environment: Environment) -> Result<ExitCode, StartError> {
     };
     runtime.block_on(async {
         match command {
-            Command::Serve(_) => serve::run(&context).await,
+            Command::Serve(_) => Ok(serve::run(&context).await?),
+            other => done(other.run(&context, &mut output).await),
         }
     })
+}
+
+fn done(outcome: Result<(), Failure>) -> Result<ExitCode, Failure> {
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+impl Command {
+    async fn run(&self, context: &Context, output: &mut Output) -> Result<(), Failure> {
+        let settings = context.settings();
+        match self {
+            Self::Setup(setup) => return setup::run(setup, context, output).await,
+            Self::Doctor(doctor) => return doctor::run(doctor, context, output).await,
+            Self::Migrate(migrate) => return migrate::run(migrate, context, output).await,
+            Self::Config(command) => return config::run(command, context, output),
+            Self::Healthcheck(check) => return healthcheck::run(check, settings, output).await,
+            _ => {}
+        }
+        let admin = Administration::open(context).await?;
+        let outcome = match self {
+            Self::User(command) => user::run(command, &admin, output).await,
+            Self::ApiKey(command) => api_key::run(command, &admin, output).await,
+            Self::Documents(command) => documents::run(command, &admin, output).await,
+            Self::Keys(command) => keys::run(command, settings, &admin, output).await,
+            Self::Audit(command) => audit::run(command, &admin, output).await,
+            _ => Ok(()),
+        };
+        admin.stores.shutdown().await;
+        outcome
+    }
+}
+
+/// Where clients reach the service, as far as the configuration says.
+fn public_url(settings: &Settings) -> PublicUrl {
+    let http = &settings.http;
+    http.public_url
+        .clone()
+        .unwrap_or_else(|| PublicUrl::of(http.listen, http.tls.is_some()))
 }
 
 /// Where databases and object stores work; HTTP has threads of its own.

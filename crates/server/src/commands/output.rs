@@ -12,6 +12,7 @@ use super::escape::escape_json;
 pub struct Output {
     results: Box<dyn Write>,
     notes: Box<dyn Write>,
+    results_written: usize,
 }
 
 impl Output {
@@ -21,6 +22,7 @@ impl Output {
         Self {
             results: Box::new(io::stdout()),
             notes: Box::new(io::stderr()),
+            results_written: 0,
         }
     }
 
@@ -32,7 +34,14 @@ impl Output {
         // One write a line: two processes that share a pipe do not cut each other's lines.
         let text = format!("{text}\n");
         self.results.write_all(text.as_bytes())?;
-        Ok(self.results.flush()?)
+        self.results.flush()?;
+        self.results_written += 1;
+        Ok(())
+    }
+
+    /// How many results were written.
+    pub(super) fn results_written(&self) -> usize {
+        self.results_written
     }
 
     /// A result for scripts: one JSON value on one line.

@@ -37,7 +37,9 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     }
 
     fn widths(&self) -> [usize; COLUMNS] {
-        let mut widths = self.headings.map_or([0; COLUMNS], |headings| headings.map(str::len));
+        let mut widths = self
+            .headings
+            .map_or([0; COLUMNS], |headings| headings.map(str::len));
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());

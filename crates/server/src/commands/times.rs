@@ -66,12 +66,26 @@ mod tests {
 
     #[test]
     fn durations_have_a_number_and_a_unit() {
-        for (text, seconds) in [("90d", 7_776_000), ("1h", 3600), ("30m", 1800), ("2w", 1_209_600)]
-        {
+        for (text, seconds) in [
+            ("90d", 7_776_000),
+            ("1h", 3600),
+            ("30m", 1800),
+            ("2w", 1_209_600),
+        ] {
             assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)));
         }
         for text in [
-            "", "d", "90", "90 d", "-1d", "+1d", "1.5h", "0d", "90é", "9999999w", "1s",
+            "",
+            "d",
+            "90",
+            "90 d",
+            "-1d",
+            "+1d",
+            "1.5h",
+            "0d",
+            "90é",
+            "9999999w",
+            "1s",
             "99999999999999999999d",
         ] {
             assert!(parse_duration(text).is_err(), "{text}");
@@ -88,7 +102,12 @@ mod tests {
             assert_eq!(seconds(parse_moment(text).unwrap()), shown);
         }
         for text in [
-            "", "tomorrow", "2026-02-30", "2026-03-01T12:00:00", "1969-12-31", "10000-01-01",
+            "",
+            "tomorrow",
+            "2026-02-30",
+            "2026-03-01T12:00:00",
+            "1969-12-31",
+            "10000-01-01",
             "1772366400",
         ] {
             assert!(parse_moment(text).is_err(), "{text}");

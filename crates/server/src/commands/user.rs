@@ -8,16 +8,16 @@ use crypt_keeper_domain::model::{CallContext, PageLimit, PageRequest, User, User
 use crypt_keeper_domain::usecase::AdministerUsers;
 use serde_json::json;
 
+use super::administration::Administration;
 use super::escape::{escaped, shell_word};
 use super::expiry::Expiry;
-use super::administration::Administration;
 use super::table::Table;
 use super::times::seconds;
 use super::{Failure, Output, api_key};
 
 /// What to do with users.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Make a user
     ///
     /// A user signs in with his name and an API key. With --api-key one is made too and printed,
@@ -51,7 +51,7 @@ pub enum Command {
 
 /// A new user.
 #[derive(Debug, Args)]
-pub struct Add {
+pub(super) struct Add {
     #[command(flatten)]
     who: Named,
 
@@ -65,7 +65,7 @@ pub struct Add {
 
 /// A list of users.
 #[derive(Debug, Args)]
-pub struct List {
+pub(super) struct List {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -73,7 +73,7 @@ pub struct List {
 
 /// One user.
 #[derive(Debug, Args)]
-pub struct Named {
+pub(super) struct Named {
     /// The user's name: at most 128 bytes, no `:`; letter case matters
     #[arg(value_parser = parse_name)]
     name: UserName,
@@ -89,20 +89,19 @@ pub(super) async fn run(
     admin: &Administration,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let context = admin.context()?;
     let users = AdministerUsers {
         accounts: Arc::clone(&admin.stores.accounts),
         entropy: Arc::clone(&admin.entropy),
     };
     match command {
-        Command::Add(add) => add.run(&users, &context, admin, output).await,
-        Command::List(list) => list.run(&users, &context, output).await,
+        Command::Add(add) => add.run(&users, admin, output).await,
+        Command::List(list) => list.run(&users, &admin.call, output).await,
         Command::Disable(user) => {
-            user.set_state(UserState::Disabled, &users, &context, output)
+            user.set_state(UserState::Disabled, &users, &admin.call, output)
                 .await
         }
         Command::Enable(user) => {
-            user.set_state(UserState::Active, &users, &context, output)
+            user.set_state(UserState::Active, &users, &admin.call, output)
                 .await
         }
     }
@@ -112,10 +111,10 @@ impl Add {
     async fn run(
         &self,
         users: &AdministerUsers,
-        context: &CallContext,
         admin: &Administration,
         output: &mut Output,
     ) -> Result<(), Failure> {
+        let context = &admin.call;
         if self.expiry.is_given() && !self.api_key {
             return Err(Failure::Usage(
                 "an expiry is that of an API key: give --api-key too".to_owned(),
@@ -143,7 +142,7 @@ impl Add {
             })?;
         output.note(format_args!("Made user {shown}."));
         if self.api_key {
-            return api_key::create(admin, context, name, expires_at, output).await;
+            return api_key::create(admin, name, expires_at, output).await;
         }
         output.note(format_args!(
             "He needs an API key to sign in: crypt-keeper api-key create {word}"

@@ -32,11 +32,7 @@ pub(super) async fn examine(
     metadata_is_fit && keys_are_fit
 }
 
-async fn schema(
-    check: &'static str,
-    database: &dyn Database,
-    findings: &mut Vec<Finding>,
-) -> bool {
+async fn schema(check: &'static str, database: &dyn Database, findings: &mut Vec<Finding>) -> bool {
     let name = database.name();
     let finding = match database.schema_status().await {
         Ok(SchemaStatus::UpToDate) => {
@@ -72,7 +68,11 @@ async fn schema(
 async fn clock(admin: &Administration, metadata: &dyn Database) -> Option<Finding> {
     match metadata.clock_skew(admin.clock.now()).await {
         Ok(None) => None,
-        Ok(Some(ahead)) => Some(clocks::judge("database clock", "the database's clock", ahead)),
+        Ok(Some(ahead)) => Some(clocks::judge(
+            "database clock",
+            "the database's clock",
+            ahead,
+        )),
         Err(error) => Some(Finding::error(
             "database clock",
             format!("the database does not tell its time: {}", Chain(&error)),

@@ -73,7 +73,10 @@ pub(super) async fn pairs(
             if faults.is_empty() && !inspected.is_empty() {
                 findings.push(Finding::ok(
                     check,
-                    format!("the master key opens all private halves ({})", inspected.len()),
+                    format!(
+                        "the master key opens all private halves ({})",
+                        inspected.len()
+                    ),
                 ));
             }
         }
@@ -111,7 +114,11 @@ fn judge_active(active: Option<&KeyPair>, now: Timestamp) -> Finding {
     let days = age.as_secs() / (24 * 60 * 60);
     let message = format!("key pair {} has been active for {days} days", pair.serial);
     if age > ROTATION {
-        Finding::warning(check, message, "run `crypt-keeper keys rotate`, once a quarter")
+        Finding::warning(
+            check,
+            message,
+            "run `crypt-keeper keys rotate`, once a quarter",
+        )
     } else {
         Finding::ok(check, message)
     }
@@ -141,7 +148,10 @@ mod tests {
             destroyed_at: None,
             version: 2,
         };
-        assert_eq!(judge_active(Some(&pair), made.plus(ROTATION)).level, Level::Ok);
+        assert_eq!(
+            judge_active(Some(&pair), made.plus(ROTATION)).level,
+            Level::Ok
+        );
         let late = made.plus(ROTATION + Duration::from_secs(1));
         assert_eq!(judge_active(Some(&pair), late).level, Level::Warning);
         assert_eq!(judge_active(None, late).level, Level::Error);

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use crypt_keeper_domain::model::{ObjectKey, ObjectPrefix};
-use crypt_keeper_domain::ports::{BlobStore, Entropy, EntropyExt as _, GetTerms, PresignedUrl, PutTerms};
+use crypt_keeper_domain::ports::{
+    BlobStore, Entropy, EntropyExt as _, GetTerms, PresignedUrl, PutTerms,
+};
 use reqwest::{Client, StatusCode};
 
 use crate::error::Chain;
@@ -136,7 +138,12 @@ mod tests {
     fn the_code_of_an_s3_error_is_found_and_nothing_odd_is_shown() {
         let body = b"<Error><Code>SignatureDoesNotMatch</Code><Message>x</Message></Error>";
         assert_eq!(error_code(body), Some("SignatureDoesNotMatch"));
-        for body in [&b""[..], b"<Code></Code>", b"<Code>a\x1b[2J</Code>", b"\xff"] {
+        for body in [
+            &b""[..],
+            b"<Code></Code>",
+            b"<Code>a\x1b[2J</Code>",
+            b"\xff",
+        ] {
             assert_eq!(error_code(body), None);
         }
     }

@@ -1,0 +1,141 @@
+//! `crypt-keeper setup`: everything the service stands on, made where it lacks.
+
+use clap::Args;
+use crypt_keeper_domain::model::{Algorithm, Scope};
+use serde::Serialize;
+
+use super::administration::Administration;
+use super::keys::rotate_keys;
+use super::migrate::apply;
+use super::{Context, Failure, Output};
+use crate::data_dir::DataDir;
+use crate::error::StartError;
+use crate::first_start::FirstStart;
+use crate::wiring::{self, Missing, Stores};
+
+/// Make what the service stands on where it lacks, and say what was done
+///
+/// Brings the databases up to date, and makes the bucket and the first key pair. What is there is
+/// left as it is, so it can be run again at any time: once a deployment, before the service.
+/// It makes no user: see `crypt-keeper user add`. It makes a master key for the embedded default
+/// only; any other service is given one by you: see `crypt-keeper master-key new`.
+///
+/// Example: crypt-keeper setup --json
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Setup {
+    /// JSON for scripts: one object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was done.
+#[derive(Debug, Default, Serialize)]
+struct Done {
+    /// The path of the master key that was made.
+    master_key: Option<String>,
+    /// The migrations that were applied, database by database.
+    migrations: Vec<Migrated>,
+    /// Whether there was a bucket to make, and whether it was made.
+    bucket: Option<Made>,
+    /// The serial of the key pair that was made.
+    key_pair: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Migrated {
+    database: &'static str,
+    applied: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Made {
+    Made,
+    Existed,
+}
+
+/// Does it.
+pub(super) async fn run(
+    setup: &Setup,
+    context: &Context,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let mut done = Done::default();
+    let failed = work(context, &mut done).await.err();
+    // What was done before it failed was done: it is said too.
+    if setup.json {
+        output.json(&done)?;
+    } else {
+        done.tell(output, failed.is_none())?;
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+async fn work(context: &Context, done: &mut Done) -> Result<(), Failure> {
+    let settings = context.settings();
+    if settings.is_embedded() {
+        done.master_key = begin_first_start(&DataDir::new(&settings.data_dir))?;
+    }
+    // Before any database is made for a service that cannot work.
+    let ring = wiring::read_master_key(settings).await?;
+    let stores = Stores::open(settings, Missing::Make, &context.runtime).await?;
+    for database in &stores.databases {
+        let applied = apply(&**database).await?;
+        done.migrations.push(Migrated {
+            database: database.name(),
+            applied,
+        });
+    }
+    let url = super::public_url(settings);
+    let clock = std::sync::Arc::clone(&context.clock);
+    let objects = wiring::open_blobs(settings, &url, &ring, clock, &context.runtime).await?;
+    done.bucket = objects.ensure_bucket().await?.map(|made| match made {
+        true => Made::Made,
+        false => Made::Existed,
+    });
+
+    let vault = wiring::open_vault(settings, &stores, &ring)?;
+    // A pair sealed under another master key than the rest would split the key store.
+    wiring::check_master_key(&vault).await?;
+    let admin = Administration::over(stores, context)?;
+    let pair = rotate_keys(&admin, &vault)
+        .ensure_active(&admin.call, Scope::Shared, Algorithm::RsaOaep256)
+        .await?;
+    done.key_pair = pair.map(|pair| pair.serial.to_string());
+    admin.stores.shutdown().await;
+    Ok(())
+}
+
+/// Makes folder and master key as the first start of the service would, which goes on from there
+/// with the first user. The path of the master key, if it was made.
+fn begin_first_start(dir: &DataDir) -> Result<Option<String>, StartError> {
+    let path = dir.master_key();
+    let was_there = path.exists();
+    FirstStart::begin(dir)?;
+    Ok((!was_there && path.exists()).then(|| path.display().to_string()))
+}
+
+impl Done {
+    fn tell(&self, output: &mut Output, is_all: bool) -> Result<(), Failure> {
+        let before = output.results_written();
+        if let Some(path) = &self.master_key {
+            output.result(format_args!("master key: made {path}"))?;
+        }
+        for Migrated { database, applied } in &self.migrations {
+            for migration in applied {
+                output.result(format_args!("{database}: applied {migration}"))?;
+            }
+        }
+        if let Some(Made::Made) = self.bucket {
+            output.result("bucket: made")?;
+        }
+        if let Some(serial) = &self.key_pair {
+            output.result(format_args!("key pair: made {serial}"))?;
+        }
+        if is_all && output.results_written() == before {
+            output.result("Everything was there already.")?;
+        }
+        Ok(())
+    }
+}
