@@ -22,10 +22,14 @@ mod rows;
 mod schema;
 mod sql_types;
 
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use error::OpenError;
 pub use migrate::SchemaStatus;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresPrivateKeys, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqlitePrivateKeys, SqliteStore};

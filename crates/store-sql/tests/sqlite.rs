@@ -1,7 +1,9 @@
 //! SQLite keeps every law of the ports.
 #![cfg(feature = "sqlite")]
 
-mod support;
+mod support {
+    pub(crate) mod clock;
+}
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +60,7 @@ impl StoreHarness for Store {
     }
 
     fn now(&self) -> Timestamp {
-        support::machine_clock()
+        support::clock::machine_clock()
     }
 
     fn list_bound(&self) -> Duration {

@@ -56,11 +56,14 @@ pub(super) async fn insert(
     owner_entry: &Entry,
     act: &Record,
 ) -> Result<InsertOutcome, StoreError> {
+    let (class, id) = row_key(document.id);
+    let mut entry = EntryRow::from(owner_entry);
+    (entry.retention_class, entry.document_id) = (class, id);
     let request = Write::Insert(Arc::new(Insert {
         id: document.id,
         document: document.into(),
         scope: document.wrapped_key.scope.to_string(),
-        entry: owner_entry.into(),
+        entry,
         audit: (&act.audit).into(),
     }));
     match store.writes.ask(request).await? {

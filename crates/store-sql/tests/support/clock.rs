@@ -1,4 +1,4 @@
-//! What the tests of both databases share.
+//! The clock that stores are judged by.
 
 use crypt_keeper_domain::model::Timestamp;
 

@@ -1,0 +1,109 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use crypt_keeper_domain::model::Timestamp;
+use crypt_keeper_domain::ports::{Probe, ProbeError, StoreError};
+use diesel_migrations::embed_migrations;
+use futures_util::future::BoxFuture;
+
+use super::database::Server;
+use super::hot::Hot;
+use super::queries::Done;
+use super::{Conn, PostgresOptions};
+use crate::error::{Failure, OpenError};
+use crate::migrate::{Migrations, SchemaStatus};
+use crate::probe;
+
+const MIGRATIONS: Migrations = Migrations::new(&embed_migrations!("../../migrations/postgres"));
+
+/// The connections that gather what requests ask.
+const GATHERING: u16 = 4;
+/// The least that is left for the rest: a long list must not keep administration waiting.
+const LEAST_POOL: u16 = 2;
+
+/// Documents, accounts, key registry and audit log in a PostgreSQL database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct PostgresStore {
+    server: Server,
+    pub(super) hot: Arc<Hot>,
+}
+
+impl PostgresStore {
+    /// Connects once, so that settings which cannot be right are said at once. See
+    /// [`migrate`](Self::migrate) and [`schema_status`](Self::schema_status).
+    ///
+    /// # Errors
+    /// [`OpenError::Settings`] if the URL or a certificate file is of no use, or the server refuses
+    /// user or database; [`OpenError::Unavailable`].
+    pub async fn connect(options: PostgresOptions) -> Result<Self, OpenError> {
+        let pool_size = options.pool_size.saturating_sub(GATHERING).max(LEAST_POOL);
+        let server = Server::connect(&options, pool_size.into(), None, MIGRATIONS).await?;
+        let hot = Arc::new(Hot::start(&server.connector(), server.runtime()));
+        Ok(Self { server, hot })
+    }
+
+    /// Applies the migrations that are missing, all or none, and gives their names.
+    ///
+    /// # Errors
+    /// [`OpenError::Newer`] if the database was migrated by a newer program.
+    pub async fn migrate(&self) -> Result<Vec<String>, OpenError> {
+        self.server.migrate().await
+    }
+
+    /// The names of the migrations that are missing.
+    ///
+    /// # Errors
+    /// [`OpenError::Newer`] if the database was migrated by a newer program.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, OpenError> {
+        self.schema_status().await?.into_pending()
+    }
+
+    /// How the database's tables compare with what this program needs; changes nothing.
+    ///
+    /// # Errors
+    /// [`OpenError::Unavailable`], [`OpenError::Backend`].
+    pub async fn schema_status(&self) -> Result<SchemaStatus, OpenError> {
+        self.server.schema_status().await
+    }
+
+    /// How many milliseconds the server's clock is ahead of `now`; negative if it is behind.
+    ///
+    /// # Errors
+    /// [`OpenError::Unavailable`], [`OpenError::Backend`].
+    pub async fn clock_skew(&self, now: Timestamp) -> Result<i64, OpenError> {
+        self.server.clock_skew(now).await
+    }
+
+    /// Answers what waits, then closes all connections. Later acts are refused as unavailable.
+    pub async fn shutdown(&self) {
+        self.hot.shut_down().await;
+        self.server.close();
+    }
+
+    pub(super) async fn read<T, F>(&self, act: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Failure>> + Send + 'static,
+    {
+        self.server.read(act).await
+    }
+
+    pub(super) async fn write<T, F>(&self, act: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<Done<T>, Failure>> + Send + 'static,
+    {
+        self.server.write(act).await
+    }
+}
+
+#[async_trait]
+impl Probe for PostgresStore {
+    fn part(&self) -> &'static str {
+        "metadata"
+    }
+
+    async fn check(&self) -> Result<(), ProbeError> {
+        probe::judge(self.schema_status().await)
+    }
+}

@@ -1,0 +1,106 @@
+//! PostgreSQL keeps every law of the ports.
+#![cfg(feature = "postgres")]
+
+mod support {
+    pub(crate) mod clock;
+    pub(crate) mod postgres;
+}
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use crypt_keeper_conformance::{
+    Harness, PrivateKeysHarness, StoreHarness, accounts_laws, audit_log_laws, key_registry_laws,
+    metadata_store_laws, private_keys_laws,
+};
+use crypt_keeper_domain::model::Timestamp;
+use crypt_keeper_domain::ports::{Accounts, AuditLog, KeyRegistry, MetadataStore, PrivateKeys};
+use crypt_keeper_store_sql::{PostgresPrivateKeys, PostgresStore};
+use support::postgres::{Database, migrated, options};
+
+struct Store {
+    store: Arc<PostgresStore>,
+    database: Database,
+}
+
+async fn store() -> Option<Store> {
+    let database = Database::create().await?;
+    let store = migrated(&database.url()).await;
+    Some(Store {
+        store: Arc::new(store),
+        database,
+    })
+}
+
+#[async_trait]
+impl Harness for Store {
+    async fn teardown(self) {
+        self.store.shutdown().await;
+        self.database.drop().await;
+    }
+}
+
+impl StoreHarness for Store {
+    fn metadata_store(&self) -> Arc<dyn MetadataStore> {
+        self.store.clone()
+    }
+
+    fn accounts(&self) -> Arc<dyn Accounts> {
+        self.store.clone()
+    }
+
+    fn audit_log(&self) -> Arc<dyn AuditLog> {
+        self.store.clone()
+    }
+
+    fn key_registry(&self) -> Arc<dyn KeyRegistry> {
+        self.store.clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        support::clock::machine_clock()
+    }
+
+    fn list_bound(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+metadata_store_laws!(store());
+accounts_laws!(store());
+audit_log_laws!(store());
+key_registry_laws!(store());
+
+struct Keys {
+    store: Arc<PostgresPrivateKeys>,
+    database: Database,
+}
+
+async fn keys() -> Option<Keys> {
+    let database = Database::create().await?;
+    let store = PostgresPrivateKeys::connect(options(&database.url()))
+        .await
+        .unwrap();
+    store.migrate().await.unwrap();
+    Some(Keys {
+        store: Arc::new(store),
+        database,
+    })
+}
+
+#[async_trait]
+impl Harness for Keys {
+    async fn teardown(self) {
+        self.store.shutdown().await;
+        self.database.drop().await;
+    }
+}
+
+impl PrivateKeysHarness for Keys {
+    fn private_keys(&self) -> Arc<dyn PrivateKeys> {
+        self.store.clone()
+    }
+}
+
+private_keys_laws!(keys());
