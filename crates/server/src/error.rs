@@ -123,9 +123,7 @@ impl StartError {
     }
 
     /// [`Self::Act`] as a function for `map_err`.
-    pub(crate) fn act(
-        doing: &'static str,
-    ) -> impl FnOnce(crypt_keeper_domain::Error) -> Self {
+    pub(crate) fn act(doing: &'static str) -> impl FnOnce(crypt_keeper_domain::Error) -> Self {
         move |source| Self::Act { doing, source }
     }
 }

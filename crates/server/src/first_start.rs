@@ -11,9 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crypt_keeper_domain::Error;
-use crypt_keeper_domain::model::{
-    Algorithm, ApiKeyToken, CallContext, Scope, UserName,
-};
+use crypt_keeper_domain::model::{Algorithm, ApiKeyToken, CallContext, Scope, UserName};
 use crypt_keeper_domain::usecase::{
     AdministerApiKeys, AdministerUsers, Authenticate, CreateKeyPair, RotateKeys,
 };

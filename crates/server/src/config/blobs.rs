@@ -85,7 +85,10 @@ impl Blobs {
         vec![
             ("blobs.backend", Some(quoted(name))),
             ("blobs.s3.bucket", text(s3.map(|s3| &s3.bucket))),
-            ("blobs.s3.region", text(s3.and_then(|s3| s3.region.as_ref()))),
+            (
+                "blobs.s3.region",
+                text(s3.and_then(|s3| s3.region.as_ref())),
+            ),
             (
                 "blobs.s3.endpoint",
                 text(s3.and_then(|s3| s3.endpoint.as_ref())),

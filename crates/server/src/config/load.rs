@@ -5,9 +5,7 @@ use config::{Config, File, FileFormat};
 
 use super::env::ENV_PREFIX;
 use super::values::Values;
-use super::{
-    Blobs, ConfigError, Environment, Http, KEYS, Keys, Log, Metadata, Settings, V1,
-};
+use super::{Blobs, ConfigError, Environment, Http, KEYS, Keys, Log, Metadata, Settings, V1};
 
 /// The file that is read if none is named, and it is there.
 pub const DEFAULT_FILE: &str = "crypt-keeper.toml";

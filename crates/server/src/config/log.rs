@@ -24,11 +24,15 @@ pub enum LogFormat {
 
 impl Log {
     pub(super) fn read(values: &Values) -> Result<Self, ConfigError> {
-        let format = values.parse("log.format", "`human` or `json` is needed", |text| match text {
-            "human" => Some(LogFormat::Human),
-            "json" => Some(LogFormat::Json),
-            _ => None,
-        })?;
+        let format = values.parse(
+            "log.format",
+            "`human` or `json` is needed",
+            |text| match text {
+                "human" => Some(LogFormat::Human),
+                "json" => Some(LogFormat::Json),
+                _ => None,
+            },
+        )?;
         let filter = values.parse(
             "log.filter",
             "error, warn, info, debug, trace, or target=level pairs are needed",

@@ -70,8 +70,7 @@ impl Metadata {
             }
         };
         Ok(Self {
-            migrate_on_start: migrate
-                .unwrap_or(matches!(backend, MetadataBackend::Sqlite)),
+            migrate_on_start: migrate.unwrap_or(matches!(backend, MetadataBackend::Sqlite)),
             backend,
         })
     }

@@ -74,7 +74,14 @@ mod tests {
 
     #[test]
     fn what_is_no_url_is_refused() {
-        for text in ["", "postgres", "://h", "postgres://", "postgres://a b", "a b://c"] {
+        for text in [
+            "",
+            "postgres",
+            "://h",
+            "postgres://",
+            "postgres://a b",
+            "a b://c",
+        ] {
             assert!(SecretUrl::parse(text).is_none(), "{text:?}");
         }
     }

@@ -125,7 +125,11 @@ impl Values {
             (None, Some(path)) => {
                 let text = std::fs::read_to_string(&path).map_err(|error| {
                     let shown = path.to_string_lossy();
-                    self.wrong(file_key, Some(&shown), &format!("it cannot be read: {error}"))
+                    self.wrong(
+                        file_key,
+                        Some(&shown),
+                        &format!("it cannot be read: {error}"),
+                    )
                 })?;
                 (text, file_key)
             }
@@ -137,7 +141,12 @@ impl Values {
     }
 
     /// An error about the value of a key; `value` is `None` where it may be a secret.
-    pub(super) fn wrong(&self, key: &'static str, value: Option<&str>, needed: &str) -> ConfigError {
+    pub(super) fn wrong(
+        &self,
+        key: &'static str,
+        value: Option<&str>,
+        needed: &str,
+    ) -> ConfigError {
         ConfigError::Value {
             key: key.to_owned(),
             origin: self.origin(key).unwrap_or_else(|| "default".to_owned()),

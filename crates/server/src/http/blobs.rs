@@ -10,8 +10,8 @@ use crypt_keeper_domain::ports::BlobError;
 use futures_util::StreamExt as _;
 use tokio::time::timeout;
 
-use super::v1::RETRY_AFTER;
 use super::request_id;
+use super::v1::RETRY_AFTER;
 use crate::error::Chain;
 use crate::wiring::local_objects::{
     GET_HEADERS, GetPermit, LocalBlobs, PATH_PREFIX, Permit, PutError, PutPermit, RequestedRange,
@@ -23,9 +23,7 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// Mounts the folder.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config.service(
-        web::resource(format!("{PATH_PREFIX}{{key:.*}}")).route(web::route().to(serve)),
-    );
+    config.service(web::resource(format!("{PATH_PREFIX}{{key:.*}}")).route(web::route().to(serve)));
 }
 
 async fn serve(

@@ -43,7 +43,11 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
     let address = hop
         .parse()
         .ok()
-        .or_else(|| hop.parse().ok().map(|with_port: std::net::SocketAddr| with_port.ip()))
+        .or_else(|| {
+            hop.parse()
+                .ok()
+                .map(|with_port: std::net::SocketAddr| with_port.ip())
+        })
         .or_else(|| hop.strip_prefix('[')?.strip_suffix(']')?.parse().ok())?;
     Some(address.to_canonical())
 }
@@ -61,15 +65,24 @@ mod tests {
     #[test]
     fn only_trusted_proxies_are_believed() {
         assert_eq!(client("192.0.2.1", "10.9.9.9", &[]), "192.0.2.1");
-        assert_eq!(client("192.0.2.1", "10.9.9.9", &["10.0.0.0/8"]), "192.0.2.1");
-        assert_eq!(client("10.0.0.1", "192.0.2.7", &["10.0.0.0/8"]), "192.0.2.7");
+        assert_eq!(
+            client("192.0.2.1", "10.9.9.9", &["10.0.0.0/8"]),
+            "192.0.2.1"
+        );
+        assert_eq!(
+            client("10.0.0.1", "192.0.2.7", &["10.0.0.0/8"]),
+            "192.0.2.7"
+        );
         assert_eq!(client("10.0.0.1", "", &["10.0.0.0/8"]), "10.0.0.1");
     }
 
     #[test]
     fn what_the_client_wrote_itself_is_not_believed() {
         let trusted = &["10.0.0.0/8"];
-        assert_eq!(client("10.0.0.1", "1.1.1.1, 192.0.2.7", trusted), "192.0.2.7");
+        assert_eq!(
+            client("10.0.0.1", "1.1.1.1, 192.0.2.7", trusted),
+            "192.0.2.7"
+        );
         assert_eq!(
             client("10.0.0.1", "1.1.1.1, 192.0.2.7, 10.0.0.2", trusted),
             "192.0.2.7"

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crypt_keeper_blobs_local::{LocalBlobs, LocalBlobsConfig, UrlKeys};
 use crypt_keeper_crypto::{MasterKey, MasterKeyRing};
 use crypt_keeper_domain::memory::{ManualClock, MemoryPrivateKeys, MemoryStore};
 use crypt_keeper_domain::model::{
@@ -20,7 +21,6 @@ use crypt_keeper_secret::{ExposeSecret, SecretBytes};
 use crypt_keeper_server::entropy::SystemEntropy;
 use crypt_keeper_server::http::{self, HttpSettings, Running, State};
 use crypt_keeper_server::ports::Ports;
-use crypt_keeper_server::wiring::local_objects::{LocalBlobs, LocalBlobsConfig, UrlKeys};
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
@@ -35,7 +35,6 @@ const BEGINNING: u64 = 1_772_366_400_000; // 2026-03-01T12:00:00Z
 pub(crate) struct App {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) state: Arc<State>,
     ports: Ports,
     running: Running,
     keys: Vec<(&'static str, String)>,
@@ -110,11 +109,10 @@ impl App {
             query_auth: options.query_auth,
         };
         let state = Arc::new(State::new(&ports, settings));
-        let running = http::start(listener, None, Arc::clone(&state), Some(blobs)).unwrap();
+        let running = http::start(listener, None, state, Some(blobs)).unwrap();
         let mut app = Self {
             store,
             clock,
-            state,
             ports,
             running,
             keys: Vec::new(),
@@ -127,7 +125,7 @@ impl App {
         app
     }
 
-    async fn add_user(&self, name: &str) -> String {
+    pub(crate) async fn add_user(&self, name: &str) -> String {
         let name = UserName::parse(name).unwrap();
         let users = self.users();
         users.create(&self.operator(), name.clone()).await.unwrap();
@@ -228,7 +226,8 @@ impl App {
     }
 
     pub(crate) async fn get(&self, user: &str, path: &str) -> Answer {
-        self.request("GET", path, &[&self.credentials(user)], b"").await
+        self.request("GET", path, &[&self.credentials(user)], b"")
+            .await
     }
 
     /// POSTs as the old client does.
@@ -259,7 +258,8 @@ impl App {
         page.unwrap().items.len()
     }
 
-    /// The actions of the audit log, oldest first, those of the test's own operator left out.
+    /// The actions of the audit log in order of their names (all happen at one moment), those of
+    /// the test's own operator left out.
     pub(crate) async fn audit(&self) -> Vec<String> {
         let filter = AuditFilter::default();
         let page: Page<_, _> = self
@@ -273,7 +273,7 @@ impl App {
             .filter(|entry| entry.actor.kind() == "user")
             .map(|entry| entry.action.to_string())
             .collect();
-        actions.reverse();
+        actions.sort();
         actions
     }
 }

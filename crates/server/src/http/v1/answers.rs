@@ -1,7 +1,7 @@
 //! How answers leave: in the format asked for, never cached, wiped when they were sent.
 
-use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use crypt_keeper_domain::model::RequestId;
@@ -84,10 +84,7 @@ impl Reply {
         }
     }
 
-    fn write(
-        &self,
-        body: &impl Serialize,
-    ) -> Result<Bytes, Box<dyn std::error::Error + 'static>> {
+    fn write(&self, body: &impl Serialize) -> Result<Bytes, Box<dyn std::error::Error + 'static>> {
         let mut json = Zeroizing::new(Vec::with_capacity(ROOM));
         serde_json::to_writer(&mut *json, body)?;
         let written = match self.format {

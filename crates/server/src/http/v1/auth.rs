@@ -3,8 +3,8 @@
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, web};
 use crypt_keeper_api::v1::AUTHORIZATION_SCHEME;
-use crypt_keeper_domain::model::{Actor, CallContext};
 use crypt_keeper_domain::Error;
+use crypt_keeper_domain::model::{Actor, CallContext};
 use zeroize::Zeroizing;
 
 use super::errors::Refusal;

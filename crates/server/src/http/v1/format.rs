@@ -61,7 +61,11 @@ fn from_accept(accept: &str) -> Format {
             _ => {}
         }
     }
-    if xml > other { Format::Xml } else { Format::Json }
+    if xml > other {
+        Format::Xml
+    } else {
+        Format::Json
+    }
 }
 
 #[cfg(test)]

@@ -55,9 +55,10 @@ fn resource(path: &str) -> Resource {
 /// Answers OPTIONS and every method that has no route. The body names the methods too.
 fn only(resource: Resource, allowed: &'static str) -> Resource {
     resource
-        .route(web::method(Method::OPTIONS).to(move || async move {
-            with_allowed(StatusCode::OK, allowed)
-        }))
+        .route(
+            web::method(Method::OPTIONS)
+                .to(move || async move { with_allowed(StatusCode::OK, allowed) }),
+        )
         .default_service(web::to(move || async move { not_allowed(allowed) }))
 }
 

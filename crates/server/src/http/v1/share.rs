@@ -58,7 +58,11 @@ async fn share(
     })
 }
 
-async fn list(request: &HttpRequest, sent_id: &str, state: &State) -> Result<SharesResponse, Refusal> {
+async fn list(
+    request: &HttpRequest,
+    sent_id: &str,
+    state: &State,
+) -> Result<SharesResponse, Refusal> {
     let context = authenticate(request, state).await?;
     let id = parse_id(sent_id).map_err(|words| Refusal::bad_request(Value::String(words)))?;
     let names = state.services.list_shares.run(&context, id).await;

@@ -11,8 +11,7 @@ use super::json::{Members, members, text};
 const METADATA: &str = "document_metadata";
 /// The greatest length that is stored: 2^63-1.
 const LENGTH_NEEDED: &str = "a whole number from 0 to 9223372036854775807 is needed";
-const BOOLEAN_NEEDED: &str =
-    "true or false is needed (1, 0, \"1\", \"0\", \"True\", \"False\", \"t\" and \"f\" are taken too)";
+const BOOLEAN_NEEDED: &str = "true or false is needed (1, 0, \"1\", \"0\", \"True\", \"False\", \"t\" and \"f\" are taken too)";
 
 /// A request to upload.
 #[derive(Debug)]
@@ -27,8 +26,7 @@ impl<'a> UploadRequest<'a> {
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, Refusal> {
         let sent = members(body)?.ok_or_else(no_metadata)?;
         let raw = sent.get(METADATA).ok_or_else(no_metadata)?;
-        let metadata: Members<'a> =
-            serde_json::from_str(raw.get()).map_err(|_| no_metadata())?;
+        let metadata: Members<'a> = serde_json::from_str(raw.get()).map_err(|_| no_metadata())?;
         if metadata.is_empty() {
             return Err(no_metadata());
         }

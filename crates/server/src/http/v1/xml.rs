@@ -79,19 +79,22 @@ fn is_name(name: &str) -> bool {
     let starts = bytes
         .next()
         .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-    let reserved = name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("xml"));
-    starts
-        && !reserved
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+    let reserved = name
+        .get(..3)
+        .is_some_and(|start| start.eq_ignore_ascii_case("xml"));
+    starts && !reserved && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 /// Replaces what XML 1.0 (section 2.2) cannot hold, escaped or not.
 fn allowed(text: &str) -> String {
     text.chars()
         .map(|character| match character {
-            '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'.. => {
-                character
-            }
+            '\t'
+            | '\n'
+            | '\r'
+            | '\u{20}'..='\u{d7ff}'
+            | '\u{e000}'..='\u{fffd}'
+            | '\u{10000}'.. => character,
             _ => char::REPLACEMENT_CHARACTER,
         })
         .collect()
