@@ -1,7 +1,7 @@
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
-use crate::error::{S3Error, of_answer};
+use crate::error::{Fault, S3Error, of_answer};
 use crate::store::S3Blobs;
 
 /// The most that S3 deletes at once, and lists on a page.
@@ -87,10 +87,11 @@ impl S3Blobs {
                 .map_err(|error| self.call("ListObjectVersions").failed(&error))?;
             let mut batch = Vec::new();
             for version in page.versions() {
-                if version.is_latest() == Some(true) {
-                    objects += 1;
-                }
-                batch.extend(identifier(version.key(), version.version_id(), prefix));
+                let Some(doomed) = identifier(version.key(), version.version_id(), prefix) else {
+                    continue;
+                };
+                objects += u64::from(version.is_latest() == Some(true));
+                batch.push(doomed);
             }
             for marker in page.delete_markers() {
                 batch.extend(identifier(marker.key(), marker.version_id(), prefix));
@@ -116,7 +117,7 @@ impl S3Blobs {
             .set_objects(Some(batch))
             .quiet(true)
             .build()
-            .map_err(|error| call.fault(crate::error::Fault::Other, Some(error.to_string())))?;
+            .map_err(|error| call.fault(Fault::Other, Some(error.to_string())))?;
         let deleted = self
             .calls
             .delete_objects()

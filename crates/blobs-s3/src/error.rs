@@ -213,3 +213,51 @@ fn in_brackets(detail: &Option<String>) -> String {
         .as_ref()
         .map_or_else(String::new, |detail| format!(" ({detail})"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_told_apart_by_code_and_then_by_status() {
+        for (status, code, fault) in [
+            (503, Some("SlowDown"), Fault::Busy),
+            (500, Some("InternalError"), Fault::Busy),
+            (502, None, Fault::Busy),
+            (429, None, Fault::Busy),
+            (501, Some("NotImplemented"), Fault::Other),
+            (404, Some("NoSuchBucket"), Fault::NoSuchBucket),
+            (404, Some("NoSuchKey"), Fault::Other),
+            (403, Some("AccessDenied"), Fault::AccessDenied),
+            (403, None, Fault::AccessDenied),
+            (403, Some("SignatureDoesNotMatch"), Fault::BadCredentials),
+            (403, Some("RequestTimeTooSkewed"), Fault::ClockSkew),
+            (301, Some("PermanentRedirect"), Fault::OtherRegion),
+            (
+                400,
+                Some("AuthorizationHeaderMalformed"),
+                Fault::OtherRegion,
+            ),
+            (301, None, Fault::OtherRegion),
+            (200, Some("AccessDenied"), Fault::AccessDenied),
+        ] {
+            assert_eq!(of_answer(status, code), fault, "{status} {code:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_unavailable_and_the_rest_is_not() {
+        let call = Call {
+            name: "HeadObject",
+            bucket: "documents",
+        };
+        for fault in [Fault::Unreachable, Fault::TimedOut, Fault::Busy] {
+            let error = BlobError::from(call.fault(fault, None));
+            assert!(matches!(error, BlobError::Unavailable(_)), "{fault:?}");
+        }
+        for fault in [Fault::NoSuchBucket, Fault::AccessDenied, Fault::Other] {
+            let error = BlobError::from(call.fault(fault, None));
+            assert!(matches!(error, BlobError::Backend(_)), "{fault:?}");
+        }
+    }
+}

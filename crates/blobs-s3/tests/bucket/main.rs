@@ -1,0 +1,10 @@
+//! The blob store in a bucket, on real S3 servers.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad_days;
+mod deleting;
+mod laws;
+mod presigned;
+mod scripted;
+mod setting_up;
+mod support;

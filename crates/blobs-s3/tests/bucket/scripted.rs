@@ -1,0 +1,184 @@
+//! Answers that real servers give too seldom to wait for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crypt_keeper_blobs_s3::{Fault, S3Blobs, S3Error};
+use crypt_keeper_domain::memory::ManualClock;
+use crypt_keeper_domain::model::ObjectPrefix;
+use crypt_keeper_domain::ports::{BlobError, BlobStore};
+use crypt_keeper_test_services::S3Access;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+
+use crate::support::{config, now, object_key, sdk, words};
+
+type Script = fn(&str) -> (u16, &'static str);
+
+/// A server that answers by a script, and counts.
+struct Scripted {
+    blobs: S3Blobs,
+    requests: Arc<AtomicUsize>,
+}
+
+async fn scripted(script: Script) -> Scripted {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let access = S3Access {
+        server: "script",
+        endpoint: format!("http://{}", listener.local_addr().unwrap()),
+        region: "us-east-1".to_owned(),
+        access_key: "AKID".to_owned(),
+        secret_key: "SECRET".to_owned(),
+    };
+    let requests = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&requests);
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            tokio::spawn(answer(connection, script, Arc::clone(&count)));
+        }
+    });
+    let blobs = S3Blobs::connect_with(
+        &config(&access, "documents"),
+        &sdk(&access.access_key, &access.secret_key),
+        Arc::new(ManualClock::new(now())),
+        Handle::current(),
+    );
+    Scripted {
+        blobs: blobs.unwrap(),
+        requests,
+    }
+}
+
+/// One request a connection; its body ends where the client has said all.
+async fn answer(mut connection: TcpStream, script: Script, count: Arc<AtomicUsize>) {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    let complete = |request: &[u8]| {
+        let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let length = head.split("content-length: ").nth(1);
+        let length = length.and_then(|it| it.split("\r\n").next()?.parse().ok());
+        (body.len() >= length.unwrap_or(0)).then_some(())
+    };
+    while complete(&request).is_none() {
+        match connection.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(read) => request.extend_from_slice(&buffer[..read]),
+        }
+    }
+    count.fetch_add(1, Ordering::SeqCst);
+    let text = String::from_utf8_lossy(&request).into_owned();
+    let (status, body) = script(text.lines().next().unwrap_or_default());
+    let answer = format!(
+        "HTTP/1.1 {status} x\r\ncontent-length: {}\r\ncontent-type: application/xml\r\n\
+         connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = connection.write_all(answer.as_bytes()).await;
+}
+
+fn fault(error: &BlobError) -> Fault {
+    let (BlobError::Unavailable(source) | BlobError::Backend(source)) = error;
+    source.downcast_ref::<S3Error>().unwrap().fault()
+}
+
+async fn delete(blobs: &S3Blobs) -> Result<u64, BlobError> {
+    let prefix = ObjectPrefix::parse("0").unwrap();
+    blobs.delete_prefix(&prefix).await
+}
+
+#[tokio::test]
+async fn a_busy_store_is_asked_three_times_and_no_more() {
+    let store = scripted(|_| (503, "<Error><Code>SlowDown</Code></Error>")).await;
+    let error = delete(&store.blobs).await.unwrap_err();
+    assert_eq!(fault(&error), Fault::Busy, "{error:?}");
+    assert!(matches!(error, BlobError::Unavailable(_)));
+    assert_eq!(store.requests.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn nonsense_is_an_error_and_not_an_empty_bucket() {
+    let scripts: [Script; 3] = [
+        |_| (200, "<html>"),
+        |_| (200, ""),
+        |_| (502, "<html>Bad Gateway</html>"),
+    ];
+    for (number, script) in scripts.into_iter().enumerate() {
+        let store = scripted(script).await;
+        let deleted = delete(&store.blobs).await;
+        assert!(deleted.is_err(), "script {number}: {deleted:?}");
+    }
+}
+
+/// The call succeeds as a whole, and the deletion has not.
+#[tokio::test]
+async fn a_deletion_that_was_refused_is_an_error() {
+    let store = scripted(|request| {
+        if request.contains("uploads") {
+            (
+                200,
+                "<ListMultipartUploadsResult></ListMultipartUploadsResult>",
+            )
+        } else if request.contains("versions") {
+            let page = "<ListVersionsResult><Version><Key>0/a</Key><VersionId>1</VersionId>\
+                        <IsLatest>true</IsLatest></Version></ListVersionsResult>";
+            (200, page)
+        } else {
+            let refused = "<DeleteResult><Error><Key>0/a</Key><Code>AccessDenied</Code>\
+                           <Message>locked</Message></Error></DeleteResult>";
+            (200, refused)
+        }
+    })
+    .await;
+    let error = delete(&store.blobs).await.unwrap_err();
+    assert_eq!(fault(&error), Fault::AccessDenied);
+    let words = words(&error);
+    assert!(
+        words.contains("1 of the objects, the first with AccessDenied"),
+        "{words}"
+    );
+    assert_eq!(store.requests.load(Ordering::SeqCst), 3);
+}
+
+/// A store that lists more than was asked for costs no neighbour his object.
+#[tokio::test]
+async fn what_is_not_under_the_prefix_is_not_deleted() {
+    let store = scripted(|request| {
+        if request.contains("uploads") {
+            let uploads = "<ListMultipartUploadsResult><Upload><Key>1/a</Key>\
+                           <UploadId>u</UploadId></Upload></ListMultipartUploadsResult>";
+            (200, uploads)
+        } else if request.contains("versions") {
+            let page = "<ListVersionsResult><Version><Key>1/a</Key><VersionId>1</VersionId>\
+                        <IsLatest>true</IsLatest></Version></ListVersionsResult>";
+            (200, page)
+        } else {
+            (500, "")
+        }
+    })
+    .await;
+    assert_eq!(delete(&store.blobs).await.unwrap(), 0);
+    assert_eq!(store.requests.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_store_without_multipart_uploads_has_none_unfinished() {
+    let store = scripted(|request| {
+        if request.contains("uploads") {
+            (501, "<Error><Code>NotImplemented</Code></Error>")
+        } else {
+            (200, "<ListVersionsResult></ListVersionsResult>")
+        }
+    })
+    .await;
+    assert_eq!(delete(&store.blobs).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_refused_head_names_the_right() {
+    let store = scripted(|_| (403, "")).await;
+    let error = store.blobs.head(&object_key("0/a")).await.unwrap_err();
+    assert_eq!(fault(&error), Fault::AccessDenied);
+    assert!(words(&error).contains("lacks this right on this bucket"));
+}
