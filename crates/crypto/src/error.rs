@@ -3,6 +3,7 @@
 
 use std::io;
 
+use hpke::HpkeError;
 use openssl::error::ErrorStack;
 use thiserror::Error;
 
@@ -126,6 +127,9 @@ pub enum WrapError {
     /// A key pair's two halves do not belong together.
     #[error("the self-test failed: what the public half wraps, the private half does not open")]
     SelfTestFailed,
+    /// The HPKE library itself failed.
+    #[error("HPKE failed: {0}")]
+    Hpke(HpkeError),
     /// OpenSSL itself failed.
     #[error(transparent)]
     OpenSsl(#[from] OpenSslError),
@@ -157,6 +161,9 @@ pub enum KeyFault {
     /// Its public exponent is not 65537.
     #[error("its public exponent is not 65537")]
     Exponent,
+    /// Its X25519 point has a low order: every secret shared with it would be known to all.
+    #[error("its X25519 point is of low order")]
+    LowOrder,
 }
 
 /// Why a sealed blob cannot be opened.

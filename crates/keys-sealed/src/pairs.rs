@@ -143,5 +143,7 @@ impl Pairs {
 pub(crate) fn wrap_algorithm(algorithm: Algorithm) -> WrapAlgorithm {
     match algorithm {
         Algorithm::RsaOaep256 => WrapAlgorithm::RsaOaep256,
+        Algorithm::HpkeX25519 => WrapAlgorithm::HpkeX25519,
+        Algorithm::HpkeXWing => WrapAlgorithm::HpkeXWing,
     }
 }

@@ -4,12 +4,14 @@
 //! A label binds a wrapped key to its algorithm, its serial and its document, so that one pasted
 //! into another document's row does not open.
 
+pub mod hpke;
 pub mod rsa_oaep;
 
 use std::fmt;
 
 use crypt_keeper_secret::{DocumentKey, SecretBytes};
 
+use self::hpke::{X25519PrivateHalf, X25519PublicHalf, XWingPrivateHalf, XWingPublicHalf};
 use crate::{DocumentIdBytes, error::WrapError, random::random_bytes};
 use rsa_oaep::{RsaPrivateHalf, RsaPublicHalf};
 
@@ -20,17 +22,24 @@ const LABEL_PREFIX: &[u8] = b"crypt-keeper/wrap/v1\0";
 pub enum WrapAlgorithm {
     /// `CK-RSA-OAEP-256`: RSA-3072, OAEP with SHA-256 (MGF1 the same) and our label (RFC 8017).
     RsaOaep256,
+    /// `CK-HPKE-X25519`: HPKE (RFC 9180) in base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
+    /// AES-256-GCM, and our label as its `info`.
+    HpkeX25519,
+    /// `CK-HPKE-XWING`: the same with the KEM X-Wing, X25519 and ML-KEM-768 in one.
+    HpkeXWing,
 }
 
 impl WrapAlgorithm {
     /// Every algorithm this crate implements.
-    pub const ALL: [Self; 1] = [Self::RsaOaep256];
+    pub const ALL: [Self; 3] = [Self::RsaOaep256, Self::HpkeX25519, Self::HpkeXWing];
 
     /// The stored name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::RsaOaep256 => "CK-RSA-OAEP-256",
+            Self::HpkeX25519 => "CK-HPKE-X25519",
+            Self::HpkeXWing => "CK-HPKE-XWING",
         }
     }
 
@@ -67,16 +76,22 @@ impl fmt::Display for WrapAlgorithm {
 pub enum PublicHalf {
     /// Of [`WrapAlgorithm::RsaOaep256`].
     RsaOaep256(RsaPublicHalf),
+    /// Of [`WrapAlgorithm::HpkeX25519`].
+    HpkeX25519(X25519PublicHalf),
+    /// Of [`WrapAlgorithm::HpkeXWing`].
+    HpkeXWing(XWingPublicHalf),
 }
 
 impl PublicHalf {
-    /// Reads a stored public half (RSA: SPKI, DER).
+    /// Reads a stored public half (RSA: SPKI, DER; HPKE: as its KEM serializes it).
     ///
     /// # Errors
     /// [`WrapError::BadPublicHalf`] if it is not exactly what the algorithm asks for.
     pub fn parse(algorithm: WrapAlgorithm, bytes: &[u8]) -> Result<Self, WrapError> {
         match algorithm {
             WrapAlgorithm::RsaOaep256 => Ok(Self::RsaOaep256(RsaPublicHalf::parse(bytes)?)),
+            WrapAlgorithm::HpkeX25519 => Ok(Self::HpkeX25519(X25519PublicHalf::parse(bytes)?)),
+            WrapAlgorithm::HpkeXWing => Ok(Self::HpkeXWing(XWingPublicHalf::parse(bytes)?)),
         }
     }
 
@@ -85,6 +100,8 @@ impl PublicHalf {
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::RsaOaep256(half) => half.as_bytes(),
+            Self::HpkeX25519(half) => half.as_bytes(),
+            Self::HpkeXWing(half) => half.as_bytes(),
         }
     }
 
@@ -93,13 +110,15 @@ impl PublicHalf {
     pub const fn algorithm(&self) -> WrapAlgorithm {
         match self {
             Self::RsaOaep256(_) => WrapAlgorithm::RsaOaep256,
+            Self::HpkeX25519(_) => WrapAlgorithm::HpkeX25519,
+            Self::HpkeXWing(_) => WrapAlgorithm::HpkeXWing,
         }
     }
 
     /// Wraps a document's key. Twice gives two different wraps.
     ///
     /// # Errors
-    /// [`WrapError::OpenSsl`] if OpenSSL fails.
+    /// [`WrapError::OpenSsl`] or [`WrapError::Hpke`] if the library fails.
     pub fn wrap(
         &self,
         key: &DocumentKey,
@@ -109,6 +128,8 @@ impl PublicHalf {
         let label = self.algorithm().label(serial, document_id);
         match self {
             Self::RsaOaep256(half) => half.wrap(key, &label),
+            Self::HpkeX25519(half) => half.wrap(key, &label),
+            Self::HpkeXWing(half) => half.wrap(key, &label),
         }
     }
 }
@@ -123,21 +144,28 @@ impl PartialEq for PublicHalf {
 impl Eq for PublicHalf {}
 
 /// The private half of a key pair: it unwraps. Parsed once, used from any number of threads; a
-/// clone is cheap. OpenSSL wipes it when the last clone is dropped.
+/// clone is cheap. It is wiped when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub enum PrivateHalf {
     /// Of [`WrapAlgorithm::RsaOaep256`].
     RsaOaep256(RsaPrivateHalf),
+    /// Of [`WrapAlgorithm::HpkeX25519`].
+    HpkeX25519(X25519PrivateHalf),
+    /// Of [`WrapAlgorithm::HpkeXWing`].
+    HpkeXWing(XWingPrivateHalf),
 }
 
 impl PrivateHalf {
-    /// Reads a private half as it was sealed (RSA: PKCS#8, DER).
+    /// Reads a private half as it was sealed (RSA: PKCS#8, DER; X25519: the scalar; X-Wing: the
+    /// seed).
     ///
     /// # Errors
     /// [`WrapError::BadPrivateHalf`] if it is not what the algorithm asks for.
     pub fn parse(algorithm: WrapAlgorithm, bytes: &SecretBytes) -> Result<Self, WrapError> {
         match algorithm {
             WrapAlgorithm::RsaOaep256 => Ok(Self::RsaOaep256(RsaPrivateHalf::parse(bytes)?)),
+            WrapAlgorithm::HpkeX25519 => Ok(Self::HpkeX25519(X25519PrivateHalf::parse(bytes)?)),
+            WrapAlgorithm::HpkeXWing => Ok(Self::HpkeXWing(XWingPrivateHalf::parse(bytes)?)),
         }
     }
 
@@ -148,6 +176,8 @@ impl PrivateHalf {
     pub fn to_bytes(&self) -> Result<SecretBytes, WrapError> {
         match self {
             Self::RsaOaep256(half) => half.to_bytes(),
+            Self::HpkeX25519(half) => Ok(half.to_bytes()),
+            Self::HpkeXWing(half) => Ok(half.to_bytes()),
         }
     }
 
@@ -156,6 +186,8 @@ impl PrivateHalf {
     pub const fn algorithm(&self) -> WrapAlgorithm {
         match self {
             Self::RsaOaep256(_) => WrapAlgorithm::RsaOaep256,
+            Self::HpkeX25519(_) => WrapAlgorithm::HpkeX25519,
+            Self::HpkeXWing(_) => WrapAlgorithm::HpkeXWing,
         }
     }
 
@@ -166,11 +198,13 @@ impl PrivateHalf {
     pub fn public_half(&self) -> Result<PublicHalf, WrapError> {
         match self {
             Self::RsaOaep256(half) => Ok(PublicHalf::RsaOaep256(half.public_half()?)),
+            Self::HpkeX25519(half) => Ok(PublicHalf::HpkeX25519(half.public_half())),
+            Self::HpkeXWing(half) => Ok(PublicHalf::HpkeXWing(half.public_half())),
         }
     }
 
-    /// Unwraps a document's key. This is CPU work of the better part of a millisecond: keep it off
-    /// asynchronous workers. Check the [`KeyCommitment`](crate::KeyCommitment) afterwards.
+    /// Unwraps a document's key. This is CPU work of up to the better part of a millisecond: keep it
+    /// off asynchronous workers. Check the [`KeyCommitment`](crate::KeyCommitment) afterwards.
     ///
     /// # Errors
     /// [`WrapError::DoesNotOpen`], whatever is wrong with the wrapped key.
@@ -183,6 +217,8 @@ impl PrivateHalf {
         let label = self.algorithm().label(serial, document_id);
         match self {
             Self::RsaOaep256(half) => half.unwrap(wrapped, &label),
+            Self::HpkeX25519(half) => half.unwrap(wrapped, &label),
+            Self::HpkeXWing(half) => half.unwrap(wrapped, &label),
         }
     }
 }
@@ -202,6 +238,8 @@ impl KeyPair {
     pub fn generate(algorithm: WrapAlgorithm) -> Result<Self, WrapError> {
         let private = match algorithm {
             WrapAlgorithm::RsaOaep256 => PrivateHalf::RsaOaep256(RsaPrivateHalf::generate()?),
+            WrapAlgorithm::HpkeX25519 => PrivateHalf::HpkeX25519(X25519PrivateHalf::generate()),
+            WrapAlgorithm::HpkeXWing => PrivateHalf::HpkeXWing(XWingPrivateHalf::generate()),
         };
         Ok(Self {
             public: private.public_half()?,

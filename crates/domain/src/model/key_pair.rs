@@ -65,7 +65,16 @@ named! {
     Algorithm("wrapping algorithm") {
         /// RSA-3072, OAEP with SHA-256 (RFC 8017), labelled with serial and document id.
         RsaOaep256 = "CK-RSA-OAEP-256",
+        /// HPKE (RFC 9180) over X25519, bound to serial and document id.
+        HpkeX25519 = "CK-HPKE-X25519",
+        /// The same over X-Wing (X25519 and ML-KEM-768): against quantum computers too.
+        HpkeXWing = "CK-HPKE-XWING",
     }
+}
+
+impl Algorithm {
+    /// What new key pairs are of, unless the configuration says otherwise.
+    pub const DEFAULT: Self = Self::HpkeXWing;
 }
 
 named! {
