@@ -476,6 +476,43 @@ async fn open_sqlite(_folder: &DataDir, _runtime: &Handle) -> Result<Stores, Sta
     })
 }
 
+#[cfg(feature = "postgres")]
+async fn open_postgres(
+    postgres: &crate::config::Postgres,
+    keys_url: Option<&crate::config::SecretUrl>,
+    runtime: &Handle,
+) -> Result<Stores, StartError> {
+    use crypt_keeper_store_sql::{PostgresOptions, PostgresPrivateKeys, PostgresStore};
+    let options = |url: &crate::config::SecretUrl, pool_size| PostgresOptions {
+        url: url.to_secret(),
+        pool_size,
+        runtime: runtime.clone(),
+    };
+    let store = PostgresStore::connect(options(&postgres.url, postgres.pool_size)).await;
+    let store = store.map_err(StartError::part("metadata database"))?;
+    let keys_options = options(keys_url.unwrap_or(&postgres.url), KEY_STORE_POOL);
+    let keys = PostgresPrivateKeys::connect(keys_options).await;
+    Ok(stores(store, keys.map_err(StartError::part("key store"))?))
+}
+
+/// Private halves are read once in ten minutes.
+#[cfg(feature = "postgres")]
+const KEY_STORE_POOL: u16 = 2;
+
+#[cfg(feature = "postgres")]
+database!(
+    crypt_keeper_store_sql::PostgresStore,
+    "metadata database",
+    |database, now| database.clock_skew(now).await.map(Some)
+);
+
+#[cfg(feature = "postgres")]
+database!(
+    crypt_keeper_store_sql::PostgresPrivateKeys,
+    "key store",
+    |_database, _now| Ok(None)
+);
+
 #[cfg(not(feature = "postgres"))]
 async fn open_postgres(
     _postgres: &crate::config::Postgres,

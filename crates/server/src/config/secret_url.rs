@@ -18,7 +18,15 @@ impl SecretUrl {
     }
 }
 
-/// The whole URL, for the adapter that opens it.
+impl SecretUrl {
+    /// The whole URL, for the adapter that opens it.
+    #[must_use]
+    pub fn to_secret(&self) -> SecretString {
+        self.0.clone()
+    }
+}
+
+/// The whole URL.
 impl ExposeSecret<str> for SecretUrl {
     fn expose_secret(&self) -> &str {
         self.0.expose_secret()
