@@ -201,6 +201,7 @@ pub async fn api_key_is_found_with_its_user(harness: &dyn StoreHarness) {
     );
     let nobody = scene.make.user_id();
     assert_eq!(scene.accounts.list_api_keys(nobody).await.unwrap(), []);
+    keys_are_listed_oldest_first(&scene).await;
 
     let record = scene.make.record(AuditAction::ApiKeyCreated);
     let lost = scene.make.api_key(nobody);
@@ -213,6 +214,28 @@ pub async fn api_key_is_found_with_its_user(harness: &dyn StoreHarness) {
     assert!(!scene.is_recorded(&record).await);
     let found = scene.accounts.find_api_key(first.id).await.unwrap();
     assert_eq!(found, with_user(&first, &alice));
+}
+
+async fn keys_are_listed_oldest_first(scene: &Scene<'_>) {
+    let carol = scene.user("carol").await.id;
+    let mut made = Vec::new();
+    for seconds in [7, 2, 9, 4, 0, 5] {
+        let mut key = scene.make.api_key(carol);
+        key.created_at = scene.make.at().plus(Duration::from_secs(seconds));
+        scene.insert_api_key(&key).await;
+        // It makes room for the next.
+        let record = scene.make.record(AuditAction::ApiKeyRevoked);
+        let revoked = scene
+            .accounts
+            .revoke_api_key(key.id, scene.make.at(), &record)
+            .await;
+        assert_eq!(revoked.unwrap(), Change::Changed);
+        key.revoked_at = Some(scene.make.at());
+        made.push(key);
+    }
+    made.sort_by_key(|key| key.created_at);
+    let listed = scene.accounts.list_api_keys(carol).await;
+    assert_eq!(listed.unwrap(), made);
 }
 
 /// A third live key is refused, also when many are made at once; a key that has expired or was

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crypt_keeper_domain::model::{
-    AuditAction, KeyPair, KeyPairChange, KeyState, Partition, PublicHalf, RetentionClass, Scope,
-    Serial, Timestamp,
+    Algorithm, AuditAction, KeyPair, KeyPairChange, KeyState, Partition, PublicHalf,
+    RetentionClass, Scope, Serial, Timestamp,
 };
 use crypt_keeper_domain::ports::{RegistryChange, StoreError};
 
@@ -88,6 +88,17 @@ pub async fn one_active_pair_per_scope_and_algorithm(harness: &dyn StoreHarness)
     let elsewhere = scene.pair(Scope::Hold, KeyState::Active).await;
     assert_eq!(active(&scene, &Scope::Shared).await, Some(first.clone()));
     assert_eq!(active(&scene, &Scope::Hold).await, Some(elsewhere));
+
+    for other in Algorithm::ALL.iter().filter(|other| **other != ALGORITHM) {
+        let mut pair = scene.make.pair(Scope::Shared, KeyState::Active);
+        pair.algorithm = *other;
+        let record = scene.make.record(AuditAction::KeyPairCreated);
+        let inserted = scene.registry.insert_pair(&pair, &record).await;
+        assert_eq!(inserted.unwrap(), RegistryChange::Changed, "{other}");
+        let active = scene.registry.active_pair(&Scope::Shared, *other).await;
+        assert_eq!(active.unwrap(), Some(pair));
+    }
+    assert_eq!(active(&scene, &Scope::Shared).await, Some(first.clone()));
 
     let second = scene.make.pair(Scope::Shared, KeyState::Active);
     let record = scene.make.record(AuditAction::KeyPairCreated);

@@ -2,12 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crypt_keeper_domain::model::{
-    AuditAction, Document, DocumentId, DocumentMetadata, DocumentState, EncryptionFormat, KeyState,
-    RetentionClass, Scope, StoredObject, Timestamp,
+    Algorithm, AuditAction, Document, DocumentId, DocumentMetadata, DocumentState,
+    EncryptionFormat, KeyState, RetentionClass, Scope, StoredObject, Timestamp,
 };
 use crypt_keeper_domain::ports::{DocumentFilter, Found, InsertOutcome, StoreError};
 
 use crate::concurrency::at_once;
+use crate::fixtures::ALGORITHM;
 use crate::{Scene, StoreHarness};
 
 /// What was inserted is found as it was, to the microsecond and the last character: odd names,
@@ -201,6 +202,13 @@ pub async fn insert_needs_an_active_pair_of_the_same_scope(harness: &dyn StoreHa
     document.wrapped_key.scope = Scope::Hold;
     let outcome = scene.try_insert(&document).await;
     assert_eq!(outcome, InsertOutcome::KeyPairNotActive, "another scope");
+
+    for other in Algorithm::ALL.iter().filter(|other| **other != ALGORITHM) {
+        let mut document = scene.make.document(alice.id, &pair);
+        document.wrapped_key.algorithm = *other;
+        let outcome = scene.try_insert(&document).await;
+        assert_eq!(outcome, InsertOutcome::KeyPairNotActive, "{other}");
+    }
 
     let unknown = scene.make.pair(Scope::Shared, KeyState::Active);
     let document = scene.make.document(alice.id, &unknown);

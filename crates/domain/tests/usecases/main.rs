@@ -1,0 +1,19 @@
+//! What the use cases do, as transcripts, over the in-memory adapters.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "the helpers of tests fail as tests do"
+)]
+
+mod api_keys;
+mod audit;
+mod authenticate;
+mod download;
+mod faults;
+mod house;
+mod inspect;
+mod key_pairs;
+mod meddling;
+mod share;
+mod upload;
+mod users;
