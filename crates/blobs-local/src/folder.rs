@@ -1,5 +1,5 @@
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -15,6 +15,8 @@ const FILE_MODE: u32 = 0o600;
 const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often folders are made again if deletions take them away under an upload.
 const PUBLISH_ATTEMPTS: usize = 20;
+/// One block of most file systems.
+const PROBE_LENGTH: usize = 4096;
 
 /// What lies where: `objects/<object key>`, and `incoming/` for uploads on their way, so that the
 /// final step is a rename within one file system. All calls block.
@@ -168,11 +170,15 @@ impl Folder {
         Ok(removed)
     }
 
-    /// Whether files can be made, and objects found.
+    /// Whether files can be made and written, and objects found.
     pub(crate) fn probe(&self) -> Result<(), FolderError> {
         self.require_objects()?;
-        let probe = self.new_incoming()?;
+        let mut probe = self.new_incoming()?;
         let path = probe.path().to_owned();
+        // A full disk still makes empty files.
+        probe
+            .write_all(&[0; PROBE_LENGTH])
+            .map_err(|error| FolderError::new("write", &path, error))?;
         probe
             .close()
             .map_err(|error| FolderError::new("remove", &path, error))

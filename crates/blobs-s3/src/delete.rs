@@ -1,7 +1,7 @@
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
-use crate::error::{Fault, S3Error, of_answer};
+use crate::error::{Call, Fault, S3Error, of_answer};
 use crate::store::S3Blobs;
 
 /// The most that S3 deletes at once, and lists on a page.
@@ -42,14 +42,12 @@ impl S3Blobs {
                     self.abort_upload(key, id).await?;
                 }
             }
-            let next = page.next_key_marker().filter(|marker| !marker.is_empty());
-            match next {
-                Some(next) if page.is_truncated() == Some(true) => {
-                    key_marker = Some(next.to_owned());
-                    upload_marker = page.next_upload_id_marker().map(str::to_owned);
-                }
-                _ => return Ok(()),
+            if page.is_truncated() != Some(true) {
+                return Ok(());
             }
+            let call = self.call("ListMultipartUploads");
+            key_marker = Some(next_page(call, page.next_key_marker())?);
+            upload_marker = page.next_upload_id_marker().map(str::to_owned);
         }
     }
 
@@ -97,14 +95,12 @@ impl S3Blobs {
                 batch.extend(identifier(marker.key(), marker.version_id(), prefix));
             }
             self.delete_batch(batch).await?;
-            let next = page.next_key_marker().filter(|marker| !marker.is_empty());
-            match next {
-                Some(next) if page.is_truncated() == Some(true) => {
-                    key_marker = Some(next.to_owned());
-                    version_marker = page.next_version_id_marker().map(str::to_owned);
-                }
-                _ => return Ok(objects),
+            if page.is_truncated() != Some(true) {
+                return Ok(objects);
             }
+            let call = self.call("ListObjectVersions");
+            key_marker = Some(next_page(call, page.next_key_marker())?);
+            version_marker = page.next_version_id_marker().map(str::to_owned);
         }
     }
 
@@ -138,6 +134,18 @@ impl S3Blobs {
                 );
                 Err(call.fault(fault, Some(detail)))
             }
+        }
+    }
+}
+
+/// Where the next page begins. A page that is not the last and does not say so must not pass for
+/// the last: something would be left.
+fn next_page(call: Call<'_>, marker: Option<&str>) -> Result<String, S3Error> {
+    match marker {
+        Some(marker) if !marker.is_empty() => Ok(marker.to_owned()),
+        _ => {
+            let detail = "the list goes on, but not where".to_owned();
+            Err(call.fault(Fault::Other, Some(detail)))
         }
     }
 }

@@ -35,10 +35,10 @@ pub struct SealedVaultConfig {
 }
 
 impl Default for SealedVaultConfig {
-    /// RSA, scope `shared`, one second, ten minutes, 1,024 pairs.
+    /// [`Algorithm::DEFAULT`], scope `shared`, one second, ten minutes, 1,024 pairs.
     fn default() -> Self {
         Self {
-            algorithm: Algorithm::RsaOaep256,
+            algorithm: Algorithm::DEFAULT,
             default_scope: Scope::Shared,
             registry_life: Duration::from_secs(1),
             private_half_life: Duration::from_secs(600),
@@ -100,6 +100,12 @@ impl SealedVault {
             pool,
             config,
         })
+    }
+
+    /// How it wraps new document keys.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.config.algorithm
     }
 }
 

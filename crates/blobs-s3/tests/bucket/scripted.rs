@@ -163,6 +163,27 @@ async fn what_is_not_under_the_prefix_is_not_deleted() {
 }
 
 #[tokio::test]
+async fn a_list_that_breaks_off_is_an_error_and_not_the_end() {
+    let store = scripted(|request| {
+        if request.contains("uploads") {
+            (
+                200,
+                "<ListMultipartUploadsResult></ListMultipartUploadsResult>",
+            )
+        } else {
+            let page = "<ListVersionsResult><IsTruncated>true</IsTruncated></ListVersionsResult>";
+            (200, page)
+        }
+    })
+    .await;
+    let error = delete(&store.blobs).await.unwrap_err();
+    assert!(
+        words(&error).contains("goes on, but not where"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_store_without_multipart_uploads_has_none_unfinished() {
     let store = scripted(|request| {
         if request.contains("uploads") {

@@ -1,4 +1,5 @@
-//! The sealed vault keeps every law of `KeyVault`, whether it remembers the registry or not.
+//! The sealed vault keeps every law of `KeyVault` with each algorithm, whether it remembers the
+//! registry or not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +16,12 @@ struct Vault {
     registry_life: Duration,
 }
 
-async fn vault(registry_life: Duration) -> Option<Vault> {
+async fn vault(algorithm: Algorithm, registry_life: Duration) -> Option<Vault> {
     Some(Vault {
-        scene: Scene::with(|config| config.registry_life = registry_life),
+        scene: Scene::with(|config| {
+            config.algorithm = algorithm;
+            config.registry_life = registry_life;
+        }),
         registry_life,
     })
 }
@@ -37,7 +41,7 @@ impl KeyVaultHarness for Vault {
     }
 
     fn algorithm(&self) -> Algorithm {
-        Algorithm::RsaOaep256
+        self.scene.vault.algorithm()
     }
 
     fn now(&self) -> Timestamp {
@@ -50,13 +54,25 @@ impl KeyVaultHarness for Vault {
 }
 
 mod remembering {
-    use super::{Duration, key_vault_laws, vault};
+    use super::{Algorithm, Duration, key_vault_laws, vault};
 
-    key_vault_laws!(vault(Duration::from_millis(100)));
+    key_vault_laws!(vault(Algorithm::DEFAULT, Duration::from_millis(100)));
 }
 
-mod asking_each_time {
-    use super::{Duration, key_vault_laws, vault};
+mod rsa {
+    use super::{Algorithm, Duration, key_vault_laws, vault};
 
-    key_vault_laws!(vault(Duration::ZERO));
+    key_vault_laws!(vault(Algorithm::RsaOaep256, Duration::ZERO));
+}
+
+mod hpke_x25519 {
+    use super::{Algorithm, Duration, key_vault_laws, vault};
+
+    key_vault_laws!(vault(Algorithm::HpkeX25519, Duration::ZERO));
+}
+
+mod hpke_x_wing {
+    use super::{Algorithm, Duration, key_vault_laws, vault};
+
+    key_vault_laws!(vault(Algorithm::HpkeXWing, Duration::ZERO));
 }

@@ -69,6 +69,7 @@ impl Scene {
 
     pub(crate) async fn active_pair(&self, scope: Scope) -> KeyPair {
         let mut pair = self.make.pair(scope, KeyState::Active);
+        pair.algorithm = self.vault.algorithm();
         pair.public_half = self
             .vault
             .create(pair.serial, &pair.scope, pair.algorithm)
