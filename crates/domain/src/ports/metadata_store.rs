@@ -25,6 +25,9 @@ use crate::model::{
 /// - `no_release_after_a_revoke`: in a race, none recorded after the revoke was acknowledged.
 /// - `pages_show_each_document_once`, whatever is inserted meanwhile.
 /// - `change_needs_the_seen_version`.
+///
+/// Stores that can be away keep those of `crypt_keeper_conformance::outage` too, and stores that
+/// can lock a row `row_locks::no_insert_after_its_pair_was_stopped`.
 #[async_trait]
 pub trait MetadataStore: Debug + Send + Sync + 'static {
     /// Stores a new document with its owner's entry, and the record, in one step.

@@ -80,11 +80,22 @@ async fn an_auditor_sees_who_got_what_the_newest_first() {
     assert_eq!(everything.len(), house.audit().await.len());
 
     let page = PageRequest::default();
+    // Who acted, whose entry it was, whose account: all are named.
     let (read, operator) = (read_audit(&house), house.operator());
-    let (_, names) = read.run(&operator, &on_document, &page).await.unwrap();
-    let mut names: Vec<_> = names.values().map(ToString::to_string).collect();
-    names.sort_unstable();
-    assert_eq!(names, ["alice", "bob"]);
+    for (action, expected) in [
+        (AuditAction::DocumentReleased, vec!["bob"]),
+        (AuditAction::EntryGranted, vec!["alice", "bob"]),
+        (AuditAction::UserCreated, vec!["alice", "bob"]),
+    ] {
+        let query = AuditQuery {
+            action: Some(action),
+            ..AuditQuery::default()
+        };
+        let (_, names) = read.run(&operator, &query, &page).await.unwrap();
+        let mut names: Vec<_> = names.values().map(ToString::to_string).collect();
+        names.sort_unstable();
+        assert_eq!(names, expected, "{action}");
+    }
 }
 
 #[tokio::test]
