@@ -25,6 +25,7 @@
 mod api;
 mod binaries;
 mod ckc;
+pub mod fuzz;
 pub mod http;
 mod installation;
 mod parts;

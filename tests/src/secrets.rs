@@ -110,7 +110,10 @@ fn written(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         // As JSON writes the byte string.
         (
             "escaped byte string",
-            escaped.replace('\\', "\\\\").into_bytes(),
+            escaped
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .into_bytes(),
         ),
         ("percent-encoded", percent(bytes, false)),
         ("percent-encoded", percent(bytes, true)),
@@ -184,7 +187,7 @@ mod tests {
             STANDARD.encode(&longer).into_bytes(),
             STANDARD.encode(&longer[1..]).into_bytes(),
             serde_json::json!({"key": KEY}).to_string().into_bytes(),
-            serde_json::json!({"key": format!("{:?}", KEY.escape_ascii().to_string())})
+            serde_json::json!({"key": KEY.escape_ascii().to_string()})
                 .to_string()
                 .into_bytes(),
             format!("{KEY:?}").into_bytes(),
