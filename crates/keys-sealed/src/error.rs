@@ -63,7 +63,10 @@ impl PairError {
     }
 
     pub(crate) fn wrap(serial: Serial, source: WrapError) -> VaultError {
-        let is_ours = matches!(source, WrapError::OpenSsl(_) | WrapError::Hpke(_) | WrapError::UnknownAlgorithm);
+        let is_ours = matches!(
+            source,
+            WrapError::OpenSsl(_) | WrapError::Hpke(_) | WrapError::UnknownAlgorithm
+        );
         let error = Box::new(Self::Unusable { serial, source });
         if is_ours {
             VaultError::Backend(error)

@@ -78,10 +78,11 @@ impl FirstStart {
         self,
         ports: &Ports,
         context: &CallContext,
+        algorithm: Algorithm,
         public_url: &PublicUrl,
         environment: &Environment,
     ) -> Result<Welcome, StartError> {
-        make_key_pair(ports, context).await?;
+        make_key_pair(ports, context, algorithm).await?;
         let user = first_user_name(environment)?;
         make_user(ports, context, &user).await?;
         self.make_profile(ports, context, public_url, &user).await?;
@@ -168,7 +169,11 @@ fn take_marker(dir: &DataDir) -> Result<Option<File>, StartError> {
     }
 }
 
-async fn make_key_pair(ports: &Ports, context: &CallContext) -> Result<(), StartError> {
+async fn make_key_pair(
+    ports: &Ports,
+    context: &CallContext,
+    algorithm: Algorithm,
+) -> Result<(), StartError> {
     let rotate = RotateKeys {
         create: CreateKeyPair {
             registry: Arc::clone(&ports.registry),
@@ -177,7 +182,7 @@ async fn make_key_pair(ports: &Ports, context: &CallContext) -> Result<(), Start
         },
     };
     rotate
-        .ensure_active(context, Scope::Shared, Algorithm::RsaOaep256)
+        .ensure_active(context, Scope::Shared, algorithm)
         .await
         .map(drop)
         .map_err(StartError::act("make the first key pair"))

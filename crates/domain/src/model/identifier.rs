@@ -36,7 +36,7 @@ macro_rules! named {
 
             /// The name it is stored and shown under.
             #[must_use]
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
         }

@@ -56,7 +56,7 @@ pub(super) async fn run(
             let vault = wiring::open_vault(settings, &admin.stores, &ring)?;
             // A pair sealed under a key that the service does not have would stop it.
             wiring::check_master_key(&vault).await?;
-            rotate(*json, admin, &vault, output).await
+            rotate(*json, settings.keys.algorithm, admin, &vault, output).await
         }
     }
 }
@@ -106,16 +106,17 @@ async fn list(json: bool, admin: &Administration, output: &mut Output) -> Result
 
 async fn rotate(
     json: bool,
+    algorithm: Algorithm,
     admin: &Administration,
     vault: &Arc<SealedVault>,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let rotation = rotate_keys(admin, vault)
-        .run(&admin.call, Scope::Shared, Algorithm::RsaOaep256)
+        .run(&admin.call, Scope::Shared, algorithm)
         .await
         .map_err(|error| match error {
             Error::Conflict => Failure::Failed(
-                "somebody else rotated at the same time, and his pair is active: see \
+                "somebody else rotated at the same time, and that pair is active: see \
                  `crypt-keeper keys list`"
                     .to_owned(),
             ),

@@ -111,7 +111,9 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
     let welcome = match first_start {
         Some(first_start) => {
             let call = context.call(Caller::system())?;
-            let finish = first_start.finish(&ports, &call, public_url, &context.environment);
+            let algorithm = settings.keys.algorithm;
+            let environment = &context.environment;
+            let finish = first_start.finish(&ports, &call, algorithm, public_url, environment);
             Some(finish.await?)
         }
         None => None,

@@ -1,7 +1,7 @@
 //! `crypt-keeper setup`: everything the service stands on, made where it lacks.
 
 use clap::Args;
-use crypt_keeper_domain::model::{Algorithm, Scope};
+use crypt_keeper_domain::model::Scope;
 use serde::Serialize;
 
 use super::administration::Administration;
@@ -100,7 +100,7 @@ async fn work(context: &Context, done: &mut Done) -> Result<(), Failure> {
     wiring::check_master_key(&vault).await?;
     let admin = Administration::over(stores, context)?;
     let pair = rotate_keys(&admin, &vault)
-        .ensure_active(&admin.call, Scope::Shared, Algorithm::RsaOaep256)
+        .ensure_active(&admin.call, Scope::Shared, settings.keys.algorithm)
         .await?;
     done.key_pair = pair.map(|pair| pair.serial.to_string());
     admin.stores.shutdown().await;

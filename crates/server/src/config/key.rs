@@ -1,3 +1,5 @@
+use crypt_keeper_domain::model::Algorithm;
+
 /// A configuration key, for unknown-key checks and the reference.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
@@ -111,6 +113,12 @@ pub const KEYS: &[Key] = &[
         "bucket in the path instead of the host name",
     ),
     key("keys.backend", "sealed", "sealed"),
+    key(
+        "keys.algorithm",
+        Algorithm::DEFAULT.as_str(),
+        "how new document keys are wrapped: CK-HPKE-XWING, CK-HPKE-X25519 or CK-RSA-OAEP-256; \
+         after a change run `crypt-keeper setup`, which makes a key pair for it",
+    ),
     key(
         "keys.master_key_file",
         "",

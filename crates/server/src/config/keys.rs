@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use crypt_keeper_domain::model::Algorithm;
+
 use super::values::Values;
 use super::{ConfigError, SecretUrl, quoted};
 
@@ -8,6 +10,8 @@ use super::{ConfigError, SecretUrl, quoted};
 pub struct Keys {
     /// Which vault.
     pub backend: KeysBackend,
+    /// How new document keys are wrapped; those of before stay as they are.
+    pub algorithm: Algorithm,
     /// Where the master key comes from; `None`: only the embedded default may make its own.
     pub master_key: Option<MasterKey>,
     /// The database of the sealed private halves; `None`: beside the metadata.
@@ -35,6 +39,9 @@ impl Keys {
         let backend = values.parse("keys.backend", "`sealed` is needed", |text| {
             (text == "sealed").then_some(KeysBackend::Sealed)
         })?;
+        let algorithm = values.parse("keys.algorithm", &one_of_the_algorithms(), |text| {
+            text.parse().ok()
+        })?;
         let command = values.parse(
             "keys.master_key_command",
             "a command and its arguments are needed",
@@ -53,6 +60,7 @@ impl Keys {
         };
         Ok(Self {
             backend: backend.unwrap_or(KeysBackend::Sealed),
+            algorithm: algorithm.unwrap_or(Algorithm::DEFAULT),
             master_key,
             sealed_url: values.secret_url("keys.sealed.url", "keys.sealed.url_file")?,
         })
@@ -77,10 +85,19 @@ impl Keys {
         let url = self.sealed_url.as_ref();
         vec![
             ("keys.backend", Some(quoted(backend))),
+            ("keys.algorithm", Some(quoted(self.algorithm.as_str()))),
             ("keys.master_key_file", file),
             ("keys.master_key_command", command),
             ("keys.sealed.url", url.map(|url| quoted(&url.to_string()))),
             ("keys.sealed.url_file", None),
         ]
     }
+}
+
+fn one_of_the_algorithms() -> String {
+    let names: Vec<_> = Algorithm::ALL
+        .iter()
+        .map(|algorithm| format!("`{algorithm}`"))
+        .collect();
+    format!("one of {} is needed", names.join(", "))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crypt_keeper_crypto::MasterKeyRing;
-use crypt_keeper_domain::model::{Algorithm, KeyPair, Scope, Timestamp};
+use crypt_keeper_domain::model::{KeyPair, Scope, Timestamp};
 
 use super::finding::Finding;
 use crate::commands::administration::Administration;
@@ -89,7 +89,7 @@ pub(super) async fn pairs(
     let active = admin
         .stores
         .registry
-        .active_pair(&Scope::Shared, Algorithm::RsaOaep256)
+        .active_pair(&Scope::Shared, settings.keys.algorithm)
         .await;
     findings.push(match active {
         Ok(active) => judge_active(active.as_ref(), admin.clock.now()),
@@ -126,7 +126,7 @@ fn judge_active(active: Option<&KeyPair>, now: Timestamp) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use crypt_keeper_domain::model::{KeyState, PublicHalf, Serial};
+    use crypt_keeper_domain::model::{Algorithm, KeyState, PublicHalf, Serial};
 
     use super::super::finding::Level;
     use super::*;
@@ -137,7 +137,7 @@ mod tests {
         let pair = KeyPair {
             serial: Serial::from_random([1; 8]),
             scope: Scope::Shared,
-            algorithm: Algorithm::RsaOaep256,
+            algorithm: Algorithm::DEFAULT,
             state: KeyState::Active,
             public_half: PublicHalf::new(Vec::new()),
             created_at: made,
