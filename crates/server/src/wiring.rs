@@ -204,7 +204,10 @@ pub fn open_vault(
                 Arc::clone(&stores.registry),
                 Arc::clone(&stores.private_keys),
                 ring.clone(),
-                SealedVaultConfig::default(),
+                SealedVaultConfig {
+                    algorithm: settings.keys.algorithm,
+                    ..SealedVaultConfig::default()
+                },
             )?;
             Ok(Arc::new(vault))
         }
