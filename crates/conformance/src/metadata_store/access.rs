@@ -41,6 +41,9 @@ pub async fn find_shows_only_the_callers_entries(harness: &dyn StoreHarness) {
         seen(&[carol.id, bob.id]).await,
         sorted(vec![to_carol.clone(), to_bob.clone()])
     );
+    // Asked for twice, shown once.
+    let twice = seen(&[bob.id, carol.id, bob.id]).await;
+    assert_eq!(twice, sorted(vec![to_carol.clone(), to_bob.clone()]));
     assert_eq!(seen(&[]).await, []);
     assert_eq!(seen(&[scene.make.user_id()]).await, []);
 
