@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueHint};
 
 use super::escape::escaped;
 use super::{Failure, Output};
+use crate::error::{Chain, StartError};
 use crate::wiring;
 
 /// What to do with master keys.
@@ -36,7 +37,11 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<(), Failure>
     // What a service's configuration names must mean the same in every folder.
     let path = std::path::absolute(file)
         .map_err(|error| Failure::Usage(format!("{} is not a path: {error}", shown(file))))?;
-    wiring::make_master_key(&path)?;
+    wiring::make_master_key(&path).map_err(|error| match error {
+        // It says all: which file, and why not.
+        StartError::Part { source, .. } => Failure::Failed(Chain(&*source).to_string()),
+        other => other.into(),
+    })?;
     let shown = shown(&path);
     output.result(&shown)?;
     output.note(format_args!(

@@ -20,7 +20,7 @@ use super::{Failure, Output, api_key};
 pub(super) enum Command {
     /// Make a user
     ///
-    /// A user signs in with his name and an API key. With --api-key one is made too and printed,
+    /// A user signs in with a name and an API key. With --api-key one is made too and printed,
     /// alone, on stdout: the only time it can be seen.
     ///
     /// Example: crypt-keeper user add alice --api-key --expires-in 90d
@@ -33,16 +33,17 @@ pub(super) enum Command {
     #[command(verbatim_doc_comment)]
     List(List),
 
-    /// Refuse a user from now on, without touching what he owns
+    /// Refuse a user from now on, without touching any document
     ///
-    /// It takes effect at once, also in a running service: the next request of any of his API keys
-    /// is refused. His documents stay, and those he shared them with keep their rights.
+    /// It takes effect at once, also in a running service: the next request with any of the user's
+    /// API keys is refused. The user's documents stay, and those they are shared with keep their
+    /// rights.
     ///
     /// Example: crypt-keeper user disable alice
     #[command(verbatim_doc_comment)]
     Disable(Named),
 
-    /// Let a disabled user in again; his API keys are what they were
+    /// Let a disabled user in again; the API keys are what they were
     ///
     /// Example: crypt-keeper user enable alice
     #[command(verbatim_doc_comment)]
@@ -135,8 +136,8 @@ impl Add {
             .await
             .map_err(|error| match error {
                 Error::UserNameTaken => Failure::Failed(format!(
-                    "there is a user {shown} already; to give him an API key: \
-                     crypt-keeper api-key create {word}"
+                    "there is a user {shown} already; for an API key: crypt-keeper api-key create \
+                     {word}"
                 )),
                 other => other.into(),
             })?;
@@ -145,7 +146,7 @@ impl Add {
             return api_key::create(admin, name, expires_at, output).await;
         }
         output.note(format_args!(
-            "He needs an API key to sign in: crypt-keeper api-key create {word}"
+            "To sign in, an API key is needed: crypt-keeper api-key create {word}"
         ));
         Ok(())
     }

@@ -72,6 +72,7 @@ async fn clock(admin: &Administration, metadata: &dyn Database) -> Option<Findin
             "database clock",
             "the database's clock",
             ahead,
+            &clocks::DATABASE,
         )),
         Err(error) => Some(Finding::error(
             "database clock",

@@ -77,7 +77,8 @@ async fn clock_of(objects: &Objects) -> Option<Finding> {
     let check = "object store clock";
     // A store that does not answer at all is the next finding.
     let ahead = objects.clock_skew().await.ok().flatten()?;
-    Some(clocks::judge(check, "the object store's clock", ahead))
+    let whose = "the object store's clock";
+    Some(clocks::judge(check, whose, ahead, &clocks::OBJECT_STORE))
 }
 
 fn judge(settings: &Settings, url: &PublicUrl, outcome: Result<(), Trouble>) -> Finding {

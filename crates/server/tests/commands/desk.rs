@@ -1,0 +1,177 @@
+//! An operator's desk: a folder, an environment, and perhaps a service that runs.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+
+use crate::words;
+
+pub(crate) struct Desk {
+    folder: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+    key_ids: Mutex<Vec<String>>,
+}
+
+/// What a command did.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// The one line on stdout, of a command that succeeded.
+    pub(crate) fn line(&self) -> &str {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        let line = self.stdout.strip_suffix('\n').unwrap();
+        assert!(!line.contains('\n'), "{line}");
+        line
+    }
+
+    /// stdout as JSON, one value a line.
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        self.stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+            .collect()
+    }
+}
+
+impl Desk {
+    /// Nothing was set up yet.
+    pub(crate) fn bare() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
+            key_ids: Mutex::default(),
+        }
+    }
+
+    /// After `crypt-keeper setup`.
+    pub(crate) fn set_up() -> Self {
+        let desk = Self::bare();
+        let ran = desk.run(&["setup"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        desk
+    }
+
+    pub(crate) fn with(mut self, variable: &str, value: impl Into<String>) -> Self {
+        self.set(variable, value);
+        self
+    }
+
+    pub(crate) fn set(&mut self, variable: &str, value: impl Into<String>) {
+        self.variables.retain(|(name, _)| name != variable);
+        self.variables.push((variable.to_owned(), value.into()));
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
+        self.path("crypt-keeper-data").join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crypt-keeper"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        let output = self.command(arguments).output().unwrap();
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs command lines, words split at blanks, and writes down what one sees.
+    pub(crate) fn type_in(&self, lines: &[&str]) -> String {
+        let mut transcript = String::new();
+        for line in lines {
+            let words: Vec<_> = line.split(' ').collect();
+            let ran = self.run(&words);
+            transcript.push_str(&format!("$ crypt-keeper {line}\n{}", ran.stdout));
+            for line in ran.stderr.lines() {
+                transcript.push_str(&format!("| {line}\n"));
+            }
+            if ran.code != 0 {
+                transcript.push_str(&format!("exit code {}\n", ran.code));
+            }
+        }
+        let folder = self.folder.path().to_string_lossy().into_owned();
+        words::replace(
+            &transcript.replace(&folder, "~"),
+            &mut self.key_ids.lock().unwrap(),
+        )
+    }
+
+    /// A newer version has migrated the metadata database.
+    pub(crate) fn make_newer(&self) {
+        use diesel::connection::SimpleConnection as _;
+        use diesel::{Connection as _, SqliteConnection};
+        let path = self.data("metadata.db");
+        let mut database = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        database
+            .batch_execute(
+                "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000')",
+            )
+            .unwrap();
+    }
+
+    /// Starts the service on a port that was free; stops with what is returned.
+    pub(crate) fn serve(&mut self) -> Service {
+        let port = free_port();
+        self.set("CRYPT_KEEPER__HTTP__LISTEN", format!("127.0.0.1:{port}"));
+        let mut child = self
+            .command(&["serve"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut said).unwrap();
+        assert!(said.starts_with("Crypt-Keeper is ready at"), "{said:?}");
+        Service {
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            child,
+            _stdout: stdout,
+        }
+    }
+}
+
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+pub(crate) struct Service {
+    pub(crate) address: SocketAddr,
+    child: Child,
+    _stdout: BufReader<std::process::ChildStdout>,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The mode of a file.
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}

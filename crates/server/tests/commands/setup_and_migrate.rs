@@ -1,0 +1,140 @@
+//! `setup` and `migrate`.
+
+use insta::assert_snapshot;
+
+use crate::desk::{Desk, mode};
+
+#[test]
+fn setup_makes_what_lacks_and_says_so() {
+    let desk = Desk::bare();
+    assert_snapshot!(desk.type_in(&["setup", "setup", "setup --json", "user list"]), @r#"
+    $ crypt-keeper setup
+    master key: made ./crypt-keeper-data/master.key
+    metadata database: applied [migration metadata]
+    key store: applied [migration private_keys]
+    key pair: made [serial]
+    $ crypt-keeper setup
+    Everything was there already.
+    $ crypt-keeper setup --json
+    {"master_key":null,"migrations":[{"database":"metadata database","applied":[]},{"database":"key store","applied":[]}],"bucket":null,"key_pair":null}
+    $ crypt-keeper user list
+    NAME  STATE  CREATED  ID
+    "#);
+    for file in ["master.key", "metadata.db", "keys.db"] {
+        assert_eq!(mode(&desk.data(file)), 0o600, "{file}");
+    }
+}
+
+#[test]
+fn setup_says_the_same_in_json() {
+    let desk = Desk::bare();
+    let done = desk.run(&["setup", "--json"]).json().remove(0);
+    assert!(
+        done["master_key"].as_str().unwrap().ends_with("master.key"),
+        "{done}"
+    );
+    assert!(done["key_pair"].is_string(), "{done}");
+    assert_eq!(done["bucket"], serde_json::Value::Null);
+    for database in done["migrations"].as_array().unwrap() {
+        assert_ne!(database["applied"].as_array().unwrap().len(), 0, "{done}");
+    }
+    let again = desk.run(&["setup", "--json"]).json().remove(0);
+    assert_eq!(again["master_key"], serde_json::Value::Null);
+    assert_eq!(again["key_pair"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_service_starts_from_what_setup_made() {
+    let mut desk = Desk::set_up();
+    let pairs = desk.run(&["keys", "list", "--json"]).stdout;
+    let _service = desk.serve();
+    assert_eq!(desk.run(&["keys", "list", "--json"]).stdout, pairs);
+    assert_eq!(
+        desk.run(&["user", "list", "--json"]).json().len(),
+        1,
+        "the first user"
+    );
+    assert!(desk.data("ckc.toml").exists());
+}
+
+#[test]
+fn setup_never_makes_a_second_master_key() {
+    let desk = Desk::set_up();
+    // A first start that is over: the service has made the first user.
+    std::fs::remove_file(desk.data(".first-start")).unwrap();
+    std::fs::remove_file(desk.data("master.key")).unwrap();
+    assert_snapshot!(desk.type_in(&["setup"]), @r"
+    $ crypt-keeper setup
+    | crypt-keeper: cannot open the master key: there is no master key file ./crypt-keeper-data/master.key: make one with `crypt-keeper master-key new`, or name the one that was made
+    exit code 1
+    ");
+    assert!(!desk.data("master.key").exists());
+}
+
+#[test]
+fn only_the_embedded_default_is_given_a_master_key() {
+    let mut desk = Desk::bare();
+    desk.set("CRYPT_KEEPER__BLOBS__BACKEND", "s3");
+    desk.set("CRYPT_KEEPER__BLOBS__S3__BUCKET", "documents");
+    assert_snapshot!(desk.type_in(&["setup"]), @r#"
+    $ crypt-keeper setup
+    | crypt-keeper: there is no master key: make one with `crypt-keeper master-key new FILE`, keep a copy apart from the database's backups, and set `keys.master_key_file` = "FILE"
+    exit code 2
+    "#);
+    assert!(!desk.path("crypt-keeper-data").exists());
+}
+
+#[test]
+fn migrations_are_shown_before_they_are_applied() {
+    let desk = Desk::bare();
+    std::fs::create_dir(desk.path("crypt-keeper-data")).unwrap();
+    // An empty file is an empty database.
+    std::fs::write(desk.data("metadata.db"), "").unwrap();
+    assert_snapshot!(desk.type_in(&[
+        "user list",
+        "migrate --dry-run",
+        "migrate --dry-run --json",
+        "migrate",
+        "migrate",
+        "migrate --dry-run",
+        "user list",
+    ]), @r#"
+    $ crypt-keeper user list
+    | crypt-keeper: the metadata database lacks the migrations [migration metadata]: run `crypt-keeper migrate`, or set `metadata.migrate_on_start = true`
+    exit code 1
+    $ crypt-keeper migrate --dry-run
+    metadata database: pending [migration metadata]
+    key store: pending [migration private_keys]
+    $ crypt-keeper migrate --dry-run --json
+    {"database":"metadata database","pending":["[migration metadata]"]}
+    {"database":"key store","pending":["[migration private_keys]"]}
+    $ crypt-keeper migrate
+    metadata database: applied [migration metadata]
+    key store: applied [migration private_keys]
+    $ crypt-keeper migrate
+    metadata database: up to date
+    key store: up to date
+    $ crypt-keeper migrate --dry-run
+    metadata database: up to date
+    key store: up to date
+    $ crypt-keeper user list
+    NAME  STATE  CREATED  ID
+    "#);
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_left_alone() {
+    let desk = Desk::set_up();
+    desk.make_newer();
+    assert_snapshot!(desk.type_in(&["migrate", "migrate --dry-run", "user list"]), @r"
+    $ crypt-keeper migrate
+    | crypt-keeper: cannot open the metadata database: the database is newer than this program: it has migration 99991231000000, which this program does not know. Run the version that migrated it, or a later one
+    exit code 1
+    $ crypt-keeper migrate --dry-run
+    | crypt-keeper: cannot open the metadata database: the database is newer than this program: it has migration 99991231000000, which this program does not know. Run the version that migrated it, or a later one
+    exit code 1
+    $ crypt-keeper user list
+    | crypt-keeper: cannot open the metadata database: the database is newer than this program: it has migration 99991231000000, which this program does not know. Run the version that migrated it, or a later one
+    exit code 1
+    ");
+}
