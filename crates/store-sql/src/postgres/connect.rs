@@ -139,22 +139,22 @@ impl Connector {
         let mut settings = String::from(
             "SET default_transaction_isolation = 'read committed';
              SET idle_in_transaction_session_timeout = '30s';
-             SET lock_timeout = '10s';",
+             SET lock_timeout = '6s';",
         );
         settings.push_str(match purpose {
-            Purpose::Pooled => "SET statement_timeout = '30s';",
+            Purpose::Pooled => "SET statement_timeout = '20s';",
             Purpose::Migration => "SET statement_timeout = 0;",
             // The text is fixed whatever the number of rows, so one plan serves for ever, and
             // compiling it costs more than running it.
             Purpose::GatheredInserts => {
-                "SET statement_timeout = '15s';
+                "SET statement_timeout = '8s';
                  SET plan_cache_mode = force_generic_plan;
                  SET jit = off;"
             }
             // Rows are found by their keys, from the first on: a plan made while the tables were
             // small must still be right when they are large.
             Purpose::GatheredLookups => {
-                "SET statement_timeout = '15s';
+                "SET statement_timeout = '8s';
                  SET plan_cache_mode = force_generic_plan;
                  SET jit = off;
                  SET enable_seqscan = off;

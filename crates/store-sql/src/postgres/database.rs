@@ -18,7 +18,7 @@ use crate::error::{Failure, OpenError, unavailable};
 use crate::migrate::{Migrations, SchemaStatus};
 
 /// How long an act may take; the server gives up on each of its statements before.
-const ACT_WITHIN: Duration = Duration::from_secs(40);
+const ACT_WITHIN: Duration = Duration::from_secs(25);
 /// How long a readiness check may take.
 const CHECK_WITHIN: Duration = Duration::from_secs(3);
 

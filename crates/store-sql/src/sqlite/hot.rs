@@ -186,7 +186,11 @@ fn load_found(
     });
     let document = document.into_document(pair)?;
     let mut found = Vec::with_capacity(principals.len());
-    for principal in principals {
+    for (at, principal) in principals.iter().enumerate() {
+        // Named twice, an entry would be found twice.
+        if principals[..at].contains(principal) {
+            continue;
+        }
         let row = entries::table
             .find((
                 class,

@@ -28,7 +28,7 @@ use crate::batch::{Answers, Batcher, Engine, QUEUE_LIMIT};
 use crate::error::Failure;
 
 /// How long a batch may take; the server gives up on its statement before.
-const BATCH_WITHIN: Duration = Duration::from_secs(20);
+const BATCH_WITHIN: Duration = Duration::from_secs(10);
 
 /// The gathering tasks of a store.
 #[derive(Debug)]

@@ -1,10 +1,25 @@
 //! PostgreSQL keeps every law of the ports.
 #![cfg(feature = "postgres")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail their test"
+)]
 
-mod support {
-    pub(crate) mod clock;
-    pub(crate) mod postgres;
-}
+#[path = "../support/clock.rs"]
+mod clock;
+mod database;
+#[path = "../support/gathered.rs"]
+mod gathered;
+mod gathering;
+mod migrations;
+mod outage;
+mod partitions;
+mod races;
+#[path = "../support/scripts.rs"]
+mod scripts;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +29,10 @@ use crypt_keeper_conformance::{
     Harness, PrivateKeysHarness, StoreHarness, accounts_laws, audit_log_laws, key_registry_laws,
     metadata_store_laws, private_keys_laws,
 };
-use crypt_keeper_domain::model::Timestamp;
+use crypt_keeper_domain::model::{DocumentId, RetentionClass, Timestamp};
 use crypt_keeper_domain::ports::{Accounts, AuditLog, KeyRegistry, MetadataStore, PrivateKeys};
 use crypt_keeper_store_sql::{PostgresPrivateKeys, PostgresStore};
-use support::postgres::{Database, migrated, options};
+use database::{Database, migrated, options};
 
 struct Store {
     store: Arc<PostgresStore>,
@@ -59,7 +74,7 @@ impl StoreHarness for Store {
     }
 
     fn now(&self) -> Timestamp {
-        support::clock::machine_clock()
+        clock::machine_clock()
     }
 
     fn list_bound(&self) -> Duration {
@@ -104,3 +119,20 @@ impl PrivateKeysHarness for Keys {
 }
 
 private_keys_laws!(keys());
+
+/// The id of no document.
+fn document_id() -> DocumentId {
+    DocumentId::new(RetentionClass::DEFAULT, clock::machine_clock(), [7; 10])
+}
+
+/// How often something is broken: `CK_TEST_CYCLES`, few by default.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long tests try is told by the environment"
+)]
+fn cycles(few: usize) -> usize {
+    match std::env::var("CK_TEST_CYCLES") {
+        Ok(text) => text.parse().expect("CK_TEST_CYCLES is a number"),
+        Err(_) => few,
+    }
+}

@@ -27,6 +27,10 @@ impl Database {
         self.access.url(&self.name)
     }
 
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(&self.url()).await
+    }
+
     pub(crate) async fn drop(self) {
         tokio::task::spawn_blocking(move || self.access.drop_database(&self.name).unwrap())
             .await
@@ -47,4 +51,35 @@ pub(crate) async fn migrated(url: &str) -> PostgresStore {
     let store = PostgresStore::connect(options(url)).await.unwrap();
     store.migrate().await.unwrap();
     store
+}
+
+/// A connection of the test's own, beside the store's.
+pub(crate) struct Client(tokio_postgres::Client);
+
+impl Client {
+    pub(crate) async fn connect(url: &str) -> Self {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        Self(client)
+    }
+
+    /// Runs statements.
+    pub(crate) async fn run(&mut self, statements: &str) {
+        self.0.batch_execute(statements).await.unwrap();
+    }
+
+    /// The first column of every row.
+    pub(crate) async fn texts(&mut self, query: &str) -> Vec<String> {
+        let rows = self.0.simple_query(query).await.unwrap();
+        rows.into_iter()
+            .filter_map(|message| match message {
+                tokio_postgres::SimpleQueryMessage::Row(row) => {
+                    Some(row.get(0).unwrap_or_default().to_owned())
+                }
+                _ => None,
+            })
+            .collect()
+    }
 }

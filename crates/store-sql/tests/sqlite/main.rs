@@ -1,10 +1,22 @@
 //! SQLite keeps every law of the ports.
 #![cfg(feature = "sqlite")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail their test"
+)]
 
-mod support {
-    pub(crate) mod clock;
-}
+#[path = "../support/clock.rs"]
+mod clock;
+mod file;
+#[path = "../support/gathered.rs"]
+mod gathered;
+mod gathering;
+mod migrations;
+#[path = "../support/scripts.rs"]
+mod scripts;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,18 +33,32 @@ use tokio::runtime::Handle;
 
 struct Store {
     store: Arc<SqliteStore>,
-    _folder: TempDir,
+    path: PathBuf,
+    /// Absent if the file lies in a folder of the test.
+    _folder: Option<TempDir>,
+}
+
+impl Store {
+    async fn open(path: &Path) -> Self {
+        let store = SqliteStore::open(path, Handle::current()).await.unwrap();
+        store.migrate().await.unwrap();
+        Self {
+            store: Arc::new(store),
+            path: path.to_owned(),
+            _folder: None,
+        }
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 async fn store() -> Option<Store> {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("metadata.db");
-    let store = SqliteStore::open(&path, Handle::current()).await.unwrap();
-    store.migrate().await.unwrap();
-    Some(Store {
-        store: Arc::new(store),
-        _folder: folder,
-    })
+    let mut store = Store::open(&folder.path().join("metadata.db")).await;
+    store._folder = Some(folder);
+    Some(store)
 }
 
 #[async_trait]
@@ -60,7 +86,7 @@ impl StoreHarness for Store {
     }
 
     fn now(&self) -> Timestamp {
-        support::clock::machine_clock()
+        clock::machine_clock()
     }
 
     fn list_bound(&self) -> Duration {
