@@ -70,6 +70,7 @@ impl RequestUpload {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the scope, [`Error::NoKeyPair`], [`Error::ClockSkew`],
+    /// [`Error::Conflict`] if key pairs rotate faster than a key is wrapped,
     /// [`Error::Unavailable`].
     pub async fn run(
         &self,
@@ -111,10 +112,9 @@ impl RequestUpload {
             granted_at: context.at,
             expires_at: None,
         };
-        let scope = self.scope.scope_of(id, owner);
         let mut wrap = WrapContext {
             document: id,
-            scope: scope.clone(),
+            scope: self.scope.scope_of(id, owner),
             refused: None,
         };
         let mut document = Document {
@@ -150,6 +150,7 @@ impl RequestUpload {
                 InsertOutcome::OutsideWindow => return Err(Error::ClockSkew),
             }
         }
-        Err(Error::NoKeyPair(scope))
+        // Key pairs rotated under every attempt; the next request will do better.
+        Err(Error::Conflict)
     }
 }

@@ -176,7 +176,7 @@ async fn rotations_without_end_end_the_upload() {
     let answer = meddled(&house, 10)
         .run(&house.of(&alice), metadata("a"))
         .await;
-    assert_eq!(refusal(answer), "NoKeyPair");
+    assert_eq!(refusal(answer), "Conflict");
     assert_eq!(documents(&house).await, []);
     uploads_again(&house, &alice).await;
 }
