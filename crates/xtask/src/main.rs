@@ -1,5 +1,6 @@
 //! Developer commands: `cargo xtask --help`.
 
+mod bench;
 mod check;
 mod counts;
 mod deny;
@@ -43,6 +44,8 @@ enum Command {
     Check,
     /// Run what continuous integration runs: `check`, then `test`
     Ci,
+    /// Measure how fast the service is, beside ceilings taken in the same run
+    Bench(bench::Arguments),
     /// Run the crash and outage tests with many cycles, and print machine, date and results
     Soak {
         /// How many cycles each test runs
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         } => services::status(),
         Command::Check => check::run(),
         Command::Ci => check::run().and_then(|()| test::run(&[])),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak { cycles } => soak::run(cycles),
     };
     match done {

@@ -1,0 +1,45 @@
+//! Ceilings of `cargo xtask bench`: what the parts of the service do without the service, and a way
+//! to a SQLite file. Built for release; started by `crates/xtask/src/bench`.
+//!
+//! - `ceilings crypto SECONDS`: every primitive, one JSON object a line
+//! - `ceilings store DATABASE API-KEY-ID download|upload CONCURRENCY SECONDS`: a number, operations a
+//!   second
+//! - `ceilings sqlite-execute FILE STATEMENT..`
+//! - `ceilings sqlite-lines FILE QUERY`: the text column `line` of each row
+
+mod crypto;
+mod sqlite;
+mod store;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["crypto", seconds] => crypto::run(seconds),
+        ["store", database, api_key, kind, concurrency, seconds] => {
+            store::run(database, api_key, kind, concurrency, seconds)
+        }
+        ["sqlite-execute", file, statements @ ..] => sqlite::execute(file, statements),
+        ["sqlite-lines", file, query] => sqlite::lines(file, query),
+        _ => Err("see the head of crates/xtask/examples/ceilings/main.rs".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _nobody_listens = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A line of a result.
+fn print(line: impl std::fmt::Display) -> Result<()> {
+    writeln!(std::io::stdout(), "{line}")?;
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! Load by wrk: as many requests at once as it is told, each connection sending its next request
+//! when the last was answered.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crypt_keeper_test_services::run;
+
+use super::process_cost::CpuClock;
+use super::service::Service;
+use super::{failed, programs};
+use crate::step::Result;
+
+/// The two requests that matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `GET download_url/<id>/`
+    Download,
+    /// `POST upload_url/`
+    Upload,
+}
+
+impl Kind {
+    pub(super) const BOTH: [Self; 2] = [Self::Download, Self::Upload];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Download => "GET download_url",
+            Self::Upload => "POST upload_url",
+        }
+    }
+}
+
+/// What one run of wrk has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Outcome {
+    /// Answered requests a second.
+    pub(super) per_second: f64,
+    /// The median latency, in milliseconds.
+    pub(super) p50: f64,
+    /// The latency that one request in a hundred exceeds, in milliseconds.
+    pub(super) p99: f64,
+    /// Requests that broke, timed out, or were answered with another status than 2xx.
+    pub(super) errors: u64,
+    /// CPU time of the service for each request, in microseconds.
+    pub(super) service_us: f64,
+    /// CPU time of PostgreSQL for each request, in microseconds; zero if there is none.
+    pub(super) postgres_us: f64,
+    requests: u64,
+}
+
+/// Sends load to one service.
+#[derive(Debug)]
+pub(super) struct Load<'a> {
+    service: &'a Service,
+    /// The postmaster.
+    postgres: Option<u32>,
+    wrk: PathBuf,
+    clock: CpuClock,
+}
+
+impl<'a> Load<'a> {
+    /// Writes the scripts, and the credentials into a file: they are not for command lines.
+    pub(super) fn new(service: &'a Service, postgres: Option<u32>) -> Result<Self> {
+        let load = Self {
+            service,
+            postgres,
+            wrk: programs::wrk()?,
+            clock: CpuClock::new()?,
+        };
+        let done = include_str!("done.lua");
+        load.write("get.lua", &format!("{}{done}", include_str!("get.lua")))?;
+        load.write("post.lua", &format!("{}{done}", include_str!("post.lua")))?;
+        load.write("authorization", &service.account().authorization())?;
+        Ok(load)
+    }
+
+    /// Makes so many documents through the service, or a few more.
+    pub(super) fn make_documents(&self, count: u64) -> Result<()> {
+        let outcome = self.wrk(Kind::Upload, 16, Duration::from_secs(300), count)?;
+        if outcome.errors > 0 || outcome.requests < count {
+            return Err(failed(format!(
+                "of {count} documents {} were made, {} requests failed",
+                outcome.requests, outcome.errors
+            )));
+        }
+        Ok(())
+    }
+
+    /// Names the documents that downloads are asked of.
+    pub(super) fn use_documents(&self, ids: &[String]) -> Result<()> {
+        self.write("ids", &(ids.join("\n") + "\n"))
+    }
+
+    /// Warms up, then measures.
+    pub(super) fn run(
+        &self,
+        kind: Kind,
+        concurrency: u32,
+        warm_up: u64,
+        seconds: u64,
+    ) -> Result<Outcome> {
+        self.wrk(kind, concurrency, Duration::from_secs(warm_up), 0)?;
+        let before = self.cpu()?;
+        let mut outcome = self.wrk(kind, concurrency, Duration::from_secs(seconds), 0)?;
+        let after = self.cpu()?;
+        let each = |before: Duration, after: Duration| {
+            (after - before).as_secs_f64() * 1e6 / outcome.requests.max(1) as f64
+        };
+        outcome.service_us = each(before.0, after.0);
+        outcome.postgres_us = each(before.1, after.1);
+        Ok(outcome)
+    }
+
+    fn cpu(&self) -> Result<(Duration, Duration)> {
+        let service = self.clock.of_process(self.service.pid()?)?;
+        let postgres = match self.postgres {
+            Some(pid) => self.clock.of_family(pid)?,
+            None => Duration::ZERO,
+        };
+        Ok((service, postgres))
+    }
+
+    fn wrk(&self, kind: Kind, concurrency: u32, time: Duration, limit: u64) -> Result<Outcome> {
+        let (script, last) = match kind {
+            Kind::Download => ("get.lua", self.service.path("ids")),
+            Kind::Upload => ("post.lua", PathBuf::from(limit.to_string())),
+        };
+        let mut command = Command::new(&self.wrk);
+        command
+            .args(["--threads", "1", "--timeout", "10s"])
+            .args(["--connections", &concurrency.to_string()])
+            .args(["--duration", &format!("{}s", time.as_secs())])
+            .arg("--script")
+            .arg(self.service.path(script))
+            .arg(format!("http://{}", self.service.address()))
+            .arg("--")
+            .arg(self.service.path("authorization"))
+            .arg(last);
+        let said = run(&mut command)?;
+        parse(&said).ok_or_else(|| failed(format!("wrk gave no result; it said:\n{said}")))
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        write(&self.service.path(name), text)
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).map_err(|error| failed(format!("{}: {error}", path.display())))
+}
+
+/// Reads the line that `done.lua` prints.
+fn parse(said: &str) -> Option<Outcome> {
+    let line = said.lines().find_map(|line| line.strip_prefix("RESULT "))?;
+    let numbers: Vec<u64> = line
+        .split(' ')
+        .map(str::parse)
+        .collect::<std::result::Result<_, _>>()
+        .ok()?;
+    let [requests, micros, errors, p50, p99] = numbers[..] else {
+        return None;
+    };
+    Some(Outcome {
+        per_second: requests as f64 * 1e6 / micros.max(1) as f64,
+        p50: p50 as f64 / 1e3,
+        p99: p99 as f64 / 1e3,
+        errors,
+        requests,
+        ..Outcome::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_the_script_is_read() {
+        let outcome = parse("Running 8s test\nRESULT 5000 2000000 3 400 9000\n").unwrap();
+        assert!((outcome.per_second - 2500.0).abs() < 1e-9);
+        assert!((outcome.p99 - 9.0).abs() < 1e-9);
+        assert_eq!((outcome.errors, outcome.requests), (3, 5000));
+        assert_eq!(parse("RESULT 1 2 3\n"), None);
+    }
+}

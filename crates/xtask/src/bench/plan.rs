@@ -1,0 +1,64 @@
+//! How long and how much.
+
+/// The sizes of one run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    /// How long requests are sent before they count, in seconds.
+    pub(super) warm_up: u64,
+    /// How long requests are counted, in seconds.
+    pub(super) requests: u64,
+    /// How long a ceiling is measured, in seconds.
+    pub(super) ceiling: u64,
+    /// How many documents there are to begin with, made by the service itself.
+    pub(super) documents: u64,
+    /// How many documents the big store has.
+    pub(super) many_documents: u64,
+    /// How often a figure is taken that is given as a median.
+    pub(super) repetitions: usize,
+    /// The length of a transferred file, in MiB.
+    pub(super) file_mib: u64,
+}
+
+impl Plan {
+    /// What is quoted: under 15 minutes.
+    pub(super) const FULL: Self = Self {
+        warm_up: 1,
+        requests: 8,
+        ceiling: 5,
+        documents: 10_000,
+        many_documents: 1_000_000,
+        repetitions: 3,
+        file_mib: 1024,
+    };
+
+    /// What shows that everything works: about 2 minutes.
+    pub(super) const QUICK: Self = Self {
+        warm_up: 1,
+        requests: 2,
+        ceiling: 1,
+        documents: 2_000,
+        many_documents: 100_000,
+        repetitions: 1,
+        file_mib: 128,
+    };
+
+    /// How many requests are under way at once.
+    pub(super) const CONCURRENCIES: [u32; 3] = [1, 8, 32];
+}
+
+/// The middle one; the upper of the two middle ones of an even number. Zero of none.
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle_whatever_the_order() {
+        assert!((median(vec![9.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
+        assert!(median(Vec::new()).abs() < f64::EPSILON);
+    }
+}
