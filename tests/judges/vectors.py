@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+import hpke
 
 S, H, T = 1048576, 40, 16
 load = lambda name: json.loads((pathlib.Path(sys.argv[1]) / f"{name}.json").read_text())
@@ -81,20 +82,35 @@ def commitments():
         assert hkdf(x(case["document_key"]), b"", info) == x(case["key_commitment"])
     return len(cases)
 
+def label(vectors, case):
+    made = b"crypt-keeper/wrap/v1\0" + vectors["algorithm"].encode() + b"\0"
+    made += int(case["serial"]).to_bytes(8, "big") + x(case["document_id"])
+    assert made == x(case.get("label", made.hex()))
+    return made
+
+def hold(vectors, unwrap):
+    for case in vectors["accept"]:
+        assert unwrap(case) == x(case["document_key"])
+    return len(vectors["accept"]) + sum(refused(lambda: unwrap(case), case["why"]) for case in vectors["refuse"])
+
 def wraps():
     vectors = load("wrap-label")
     private = serialization.load_der_private_key(x(vectors["private_half"]), None)
     spki = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     assert private.key_size == 3072 and private.public_key().public_bytes(*spki) == x(vectors["public_half"])
     def unwrap(case):
-        label = b"crypt-keeper/wrap/v1\0" + vectors["algorithm"].encode() + b"\0"
-        label += int(case["serial"]).to_bytes(8, "big") + x(case["document_id"])
-        assert label == x(case.get("label", label.hex()))
-        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), label)
+        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), label(vectors, case))
         return private.decrypt(x(case["wrapped"]), oaep)
-    for case in vectors["accept"]:
-        assert unwrap(case) == x(case["document_key"])
-    return len(vectors["accept"]) + sum(refused(lambda: unwrap(case), case["why"]) for case in vectors["refuse"])
+    return hold(vectors, unwrap)
+
+def hpke_wraps():
+    count = 0
+    for vectors in load("wrap-hpke")["algorithms"]:
+        suite = hpke.suite(vectors["algorithm"])
+        private, public = hpke.private_half(vectors["algorithm"], x(vectors["private_half"]))
+        assert public == x(vectors["public_half"])
+        count += hold(vectors, lambda case: suite.decrypt(x(case["wrapped"]), private, label(vectors, case)))
+    return count
 
 def seals():
     vectors = load("sealed-blob")
@@ -115,5 +131,6 @@ def seals():
     return len(vectors["accept"]) + sum(refused(lambda: unseal(case), case["why"]) for case in vectors["refuse"])
 
 held = {"document-format": documents("document-format"), "document-boundaries": documents("document-boundaries"),
-        "aes-cbc": cbc(), "key-commitment": commitments(), "wrap-label": wraps(), "sealed-blob": seals()}
+        "aes-cbc": cbc(), "key-commitment": commitments(), "wrap-label": wraps(),
+        "wrap-hpke": hpke_wraps(), "sealed-blob": seals()}
 print(json.dumps(held))

@@ -28,6 +28,7 @@ fn main() {
     write(folder, "aes-cbc", &documents::cbc());
     write(folder, "key-commitment", &keys::commitment());
     write(folder, "wrap-label", &keys::wrap_label());
+    write(folder, "wrap-hpke", &keys::wrap_hpke());
     write(folder, "sealed-blob", &keys::sealed_blob());
 }
 

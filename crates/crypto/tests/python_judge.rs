@@ -41,6 +41,7 @@ fn python_opens_what_we_wrote_and_refuses_what_we_refuse() {
         ("aes-cbc", 9),
         ("key-commitment", 8),
         ("wrap-label", 10),
+        ("wrap-hpke", 20),
         ("sealed-blob", 14),
     ];
     for (name, count) in at_least {

@@ -31,7 +31,26 @@ pub(crate) fn commitment() -> Value {
 }
 
 pub(crate) fn wrap_label() -> Value {
-    let pair = KeyPair::generate(ALGORITHM).unwrap();
+    let mut vectors = wraps(WrapAlgorithm::RsaOaep256);
+    vectors["about"] = json!(
+        "RSAES-OAEP, SHA-256 twice; label = \"crypt-keeper/wrap/v1\" 00 algorithm 00 serial (u64 \
+            BE) document id. The key pair is for these vectors alone."
+    );
+    vectors
+}
+
+pub(crate) fn wrap_hpke() -> Value {
+    json!({
+        "about": "HPKE (RFC 9180) in base mode: KEM 0x0020 (X25519) or 0x647A (X-Wing), KDF \
+            0x0001, AEAD 0x0002, associated data empty, info = label = \"crypt-keeper/wrap/v1\" 00 \
+            algorithm 00 serial (u64 BE) document id; wrapped = encapsulated key, ciphertext, tag. \
+            Private halves: scalar and seed. The key pairs are for these vectors alone.",
+        "algorithms": [wraps(WrapAlgorithm::HpkeX25519), wraps(WrapAlgorithm::HpkeXWing)],
+    })
+}
+
+fn wraps(algorithm: WrapAlgorithm) -> Value {
+    let pair = KeyPair::generate(algorithm).unwrap();
     let serials = [
         0,
         1,
@@ -53,7 +72,8 @@ pub(crate) fn wrap_label() -> Value {
             let (key, id, wrapped) = wrap(case, serial);
             let label = [
                 b"crypt-keeper/wrap/v1\0".as_slice(),
-                b"CK-RSA-OAEP-256\0",
+                algorithm.name().as_bytes(),
+                b"\0",
                 &serial.to_be_bytes(),
                 &id,
             ]
@@ -69,13 +89,14 @@ pub(crate) fn wrap_label() -> Value {
         .collect();
     let (_, id, wrapped) = wrap(100, 7);
     let mut altered = wrapped.clone();
-    altered[200] ^= 1;
+    let last = altered.len() - 1;
+    altered[last / 2] ^= 1;
     let other_id = document_id("wrap, another document");
     let refuse = [
         ("another document's row", 7, other_id, &wrapped[..]),
         ("another serial", 8, id, &wrapped[..]),
         ("one bit flipped", 7, id, &altered[..]),
-        ("cut by one byte", 7, id, &wrapped[..383]),
+        ("cut by one byte", 7, id, &wrapped[..last]),
     ]
     .map(|(why, serial, id, wrapped): (&str, u64, [u8; 16], &[u8])| {
         json!({
@@ -86,9 +107,7 @@ pub(crate) fn wrap_label() -> Value {
         })
     });
     json!({
-        "algorithm": ALGORITHM.name(),
-        "about": "RSAES-OAEP, SHA-256 twice; label = \"crypt-keeper/wrap/v1\" 00 algorithm 00 \
-            serial (u64 BE) document id. The key pair is for these vectors alone.",
+        "algorithm": algorithm.name(),
         "public_half": hex::encode(pair.public_half().as_bytes()),
         "private_half": hex::encode(pair.private_half().to_bytes().unwrap().expose_secret()),
         "accept": accept,
