@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{App, Error, HttpResponse};
+use actix_web::{App, Error, FromRequest, Handler, HttpResponse, Resource, Responder};
 
 use super::{State, access_log, blobs, health, limits, metrics, request_id, v1};
 use crate::wiring::local_objects::LocalBlobs;
@@ -29,16 +30,33 @@ impl Routes {
     fn configure(&self, config: &mut ServiceConfig) {
         config
             .app_data(self.state.clone())
-            .route("/healthz", web::get().to(health::healthz))
-            .route("/readyz", web::get().to(health::readyz))
-            .route("/version", web::get().to(health::version))
-            .route("/metrics", web::get().to(health::metrics))
+            .service(read_only("/healthz", health::healthz))
+            .service(read_only("/readyz", health::readyz))
+            .service(read_only("/version", health::version))
+            .service(read_only("/metrics", health::metrics))
             .configure(v1::configure)
             .default_service(web::to(HttpResponse::NotFound));
         if let Some(blobs) = &self.local_blobs {
             config.app_data(blobs.clone()).configure(blobs::configure);
         }
     }
+}
+
+/// A path for GET and HEAD; 405 for all other methods.
+fn read_only<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(web::to(|| async {
+            HttpResponse::MethodNotAllowed()
+                .insert_header((header::ALLOW, "GET, HEAD"))
+                .finish()
+        }))
 }
 
 /// The application of one worker. Layers that come later surround those before: an id first, then

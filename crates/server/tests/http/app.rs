@@ -46,6 +46,7 @@ pub(crate) struct Options {
     pub(crate) query_auth: bool,
     pub(crate) key_pair: bool,
     pub(crate) trusted_proxies: Vec<ipnet::IpNet>,
+    pub(crate) tls: Option<rustls::ServerConfig>,
 }
 
 impl Default for Options {
@@ -54,6 +55,7 @@ impl Default for Options {
             query_auth: false,
             key_pair: true,
             trusted_proxies: Vec::new(),
+            tls: None,
         }
     }
 }
@@ -109,7 +111,7 @@ impl App {
             query_auth: options.query_auth,
         };
         let state = Arc::new(State::new(&ports, settings));
-        let running = http::start(listener, None, state, Some(blobs)).unwrap();
+        let running = http::start(listener, options.tls, state, Some(blobs)).unwrap();
         let mut app = Self {
             store,
             clock,
@@ -174,7 +176,7 @@ impl App {
                 entropy: Arc::clone(&self.ports.entropy),
             },
         };
-        let algorithm = Algorithm::RsaOaep256;
+        let algorithm = Algorithm::DEFAULT;
         rotate
             .run(&self.operator(), Scope::Shared, algorithm)
             .await
@@ -203,6 +205,17 @@ impl App {
     /// Sends a request as it stands, and reads the answer.
     pub(crate) async fn send(&self, head: &str, body: &[u8]) -> Answer {
         transcript::exchange(self.connect().await, head, body).await
+    }
+
+    /// Sends a request without credentials to any path.
+    pub(crate) async fn ask(&self, method: &str, path: &str) -> Answer {
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        self.send(&head, b"").await
+    }
+
+    /// Stops the server as a signal does.
+    pub(crate) async fn stop(self) {
+        self.running.stop().await.unwrap();
     }
 
     /// Sends a request with headers and a body; the path is below the base of version 1.
@@ -319,7 +332,7 @@ impl KeyMaterial {
             address: None,
         };
         let made = rotate
-            .ensure_active(&context, Scope::Shared, Algorithm::RsaOaep256)
+            .ensure_active(&context, Scope::Shared, Algorithm::DEFAULT)
             .await;
         let pair = made.unwrap().unwrap();
         let private_half = private_keys.get(pair.serial).await.unwrap().unwrap();
