@@ -19,9 +19,10 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["domain", "secret"],
         &["conformance", "test-services"],
     ),
+    ("keys", &["domain", "secret", "crypto"], &[]),
     (
         "keys-sealed",
-        &["domain", "secret", "crypto"],
+        &["domain", "secret", "crypto", "keys"],
         &["conformance", "test-services"],
     ),
     (

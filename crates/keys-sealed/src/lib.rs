@@ -7,19 +7,12 @@
 //! parsed, and used on threads of the vault's own; [`master_key`] is where the master key comes
 //! from.
 
-mod cache;
-mod create;
 mod error;
-mod inspect;
 pub mod master_key;
-mod pairs;
-mod pool;
 mod private_halves;
-mod probe;
 mod reseal;
 mod vault;
 
-pub use inspect::PairInspection;
-pub use pool::Workers;
+pub use crypt_keeper_keys::{PairInspection, VaultConfig as SealedVaultConfig, Workers};
 pub use reseal::Resealed;
-pub use vault::{SealedVault, SealedVaultConfig};
+pub use vault::SealedVault;

@@ -1,104 +1,71 @@
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crypt_keeper_crypto::{MasterKeyRing, PrivateHalf};
+use async_trait::async_trait;
+use crypt_keeper_crypto::MasterKeyRing;
 use crypt_keeper_domain::model::Serial;
-use crypt_keeper_domain::ports::{PrivateKeys, SealedPrivateHalf, VaultError};
+use crypt_keeper_domain::ports::{PrivateKeys, SealedPrivateHalf, StoreError, VaultError};
+use crypt_keeper_keys::{PairError, PairIdentity, PrivateHalves};
+use crypt_keeper_secret::SecretBytes;
 
-use crate::cache::Cache;
-use crate::error::PairError;
-use crate::pairs::{PairIdentity, wrap_algorithm};
-use crate::pool::Pool;
+use crate::error::DoesNotOpen;
 
-/// Private halves, opened and parsed once.
+/// Private halves in a store of their own, sealed under the first key of a ring.
 #[derive(Debug)]
-pub(crate) struct PrivateHalves {
-    store: Arc<dyn PrivateKeys>,
-    ring: Arc<MasterKeyRing>,
-    pool: Arc<Pool>,
-    opened: Cache<Serial, PrivateHalf>,
+pub(crate) struct SealedHalves {
+    pub(crate) store: Arc<dyn PrivateKeys>,
+    pub(crate) ring: MasterKeyRing,
 }
 
-impl PrivateHalves {
-    pub(crate) fn new(
-        store: Arc<dyn PrivateKeys>,
-        ring: Arc<MasterKeyRing>,
-        pool: Arc<Pool>,
-        life: Duration,
-        capacity: NonZeroUsize,
-    ) -> Self {
-        Self {
-            store,
-            ring,
-            pool,
-            opened: Cache::new(life, capacity),
+impl SealedHalves {
+    pub(crate) fn seal(
+        &self,
+        pair: &PairIdentity,
+        private_half: &SecretBytes,
+    ) -> Result<SealedPrivateHalf, VaultError> {
+        let sealed = self
+            .ring
+            .seal(&pair.seal_context()?, private_half)
+            .map_err(|error| VaultError::Backend(Box::new(error)))?;
+        Ok(SealedPrivateHalf::new(sealed))
+    }
+
+    /// AES over two kilobytes at most: it may be done in place.
+    pub(crate) fn open(
+        &self,
+        pair: &PairIdentity,
+        sealed: &SealedPrivateHalf,
+    ) -> Result<SecretBytes, VaultError> {
+        self.ring
+            .open(&pair.seal_context()?, sealed.as_bytes())
+            .map_err(|error| DoesNotOpen::because(pair.serial, error))
+    }
+}
+
+#[async_trait]
+impl PrivateHalves for SealedHalves {
+    async fn keep(
+        &self,
+        pair: &PairIdentity,
+        private_half: &SecretBytes,
+    ) -> Result<(), VaultError> {
+        let sealed = self.seal(pair, private_half)?;
+        match self.store.put(pair.serial, &sealed).await {
+            Ok(()) => Ok(()),
+            Err(StoreError::Conflict) => Err(PairError::Exists(pair.serial).backend()),
+            Err(error) => Err(error.into()),
         }
     }
 
-    pub(crate) fn store(&self) -> &Arc<dyn PrivateKeys> {
-        &self.store
-    }
-
-    pub(crate) fn ring(&self) -> &Arc<MasterKeyRing> {
-        &self.ring
-    }
-
-    /// The private half of a pair, from memory if it was opened lately.
-    pub(crate) async fn get(&self, pair: &Arc<PairIdentity>) -> Result<PrivateHalf, VaultError> {
-        let (store, ring, pool, pair) = (
-            Arc::clone(&self.store),
-            Arc::clone(&self.ring),
-            Arc::clone(&self.pool),
-            Arc::clone(pair),
-        );
+    async fn fetch(&self, pair: &PairIdentity) -> Result<SecretBytes, VaultError> {
         let serial = pair.serial;
-        let look_up = || async move { open_stored(&*store, ring, &pool, pair).await };
-        self.opened.get(&serial, look_up).await
+        let sealed = self.store.get(serial).await?.ok_or_else(|| {
+            let store = "the key store";
+            PairError::NoPrivateHalf { serial, store }.corrupt()
+        })?;
+        self.open(pair, &sealed)
     }
 
-    /// Opens the private half of a pair as the store holds it now.
-    pub(crate) async fn open(&self, pair: &Arc<PairIdentity>) -> Result<PrivateHalf, VaultError> {
-        let ring = Arc::clone(&self.ring);
-        open_stored(&*self.store, ring, &self.pool, Arc::clone(pair)).await
-    }
-
-    pub(crate) fn forget(&self, serial: Serial) {
-        self.opened.forget(&serial);
-    }
-}
-
-async fn open_stored(
-    store: &dyn PrivateKeys,
-    ring: Arc<MasterKeyRing>,
-    pool: &Pool,
-    pair: Arc<PairIdentity>,
-) -> Result<PrivateHalf, VaultError> {
-    let sealed = store
-        .get(pair.serial)
-        .await?
-        .ok_or_else(|| PairError::NoPrivateHalf(pair.serial).corrupt())?;
-    pool.run(move || open(&ring, &pair, &sealed)).await
-}
-
-/// Opens, parses, and checks that it belongs to the public half in the registry.
-pub(crate) fn open(
-    ring: &MasterKeyRing,
-    pair: &PairIdentity,
-    sealed: &SealedPrivateHalf,
-) -> Result<PrivateHalf, VaultError> {
-    let serial = pair.serial;
-    let plain = ring
-        .open(&pair.seal_context(), sealed.as_bytes())
-        .map_err(|error| PairError::sealed(serial, error))?;
-    let private_half = PrivateHalf::parse(wrap_algorithm(pair.algorithm), &plain)
-        .map_err(|error| PairError::wrap(serial, error))?;
-    let public_half = private_half
-        .public_half()
-        .map_err(|error| PairError::wrap(serial, error))?;
-    if public_half.as_bytes() == pair.public_half {
-        Ok(private_half)
-    } else {
-        Err(PairError::OtherPublicHalf(serial).corrupt())
+    async fn erase(&self, serial: Serial) -> Result<(), VaultError> {
+        Ok(self.store.erase(serial).await?)
     }
 }

@@ -3,10 +3,9 @@ use std::sync::Arc;
 use crypt_keeper_crypto::seal::sealed_under;
 use crypt_keeper_domain::model::Serial;
 use crypt_keeper_domain::ports::{SealedPrivateHalf, VaultError};
+use crypt_keeper_keys::{PairError, PairIdentity};
 
-use crate::error::PairError;
-use crate::pairs::PairIdentity;
-use crate::private_halves;
+use crate::error::DoesNotOpen;
 use crate::vault::SealedVault;
 
 /// What a change of master key has done.
@@ -30,8 +29,8 @@ impl SealedVault {
     /// anew.
     pub async fn reseal(&self) -> Result<Resealed, VaultError> {
         let mut done = Resealed::default();
-        for serial in self.private_halves.store().serials().await? {
-            match self.pairs.registry().find_pair(serial).await? {
+        for serial in self.local.private_halves().store.serials().await? {
+            match self.local.registry().find_pair(serial).await? {
                 Some(pair) => {
                     let identity = Arc::new(PairIdentity::of(&pair));
                     if self.reseal_one(&identity).await? {
@@ -49,23 +48,19 @@ impl SealedVault {
     /// Whether it was sealed anew.
     async fn reseal_one(&self, pair: &Arc<PairIdentity>) -> Result<bool, VaultError> {
         let serial = pair.serial;
+        let halves = self.local.private_halves();
         loop {
             // Destroyed meanwhile: nothing is left to seal.
-            let Some(seen) = self.private_halves.store().get(serial).await? else {
+            let Some(seen) = halves.store.get(serial).await? else {
                 return Ok(false);
             };
-            let under =
-                sealed_under(seen.as_bytes()).map_err(|error| PairError::sealed(serial, error))?;
-            if under == self.private_halves.ring().first().id() {
+            let under = sealed_under(seen.as_bytes())
+                .map_err(|error| DoesNotOpen::because(serial, error))?;
+            if under == halves.ring.first().id() {
                 return Ok(false);
             }
-            let sealed = self.sealed_anew(pair, seen.clone()).await?;
-            if self
-                .private_halves
-                .store()
-                .replace(serial, &seen, &sealed)
-                .await?
-            {
+            let sealed = self.sealed_anew(pair, &seen).await?;
+            if halves.store.replace(serial, &seen, &sealed).await? {
                 return Ok(true);
             }
         }
@@ -74,22 +69,17 @@ impl SealedVault {
     async fn sealed_anew(
         &self,
         pair: &Arc<PairIdentity>,
-        seen: SealedPrivateHalf,
+        seen: &SealedPrivateHalf,
     ) -> Result<SealedPrivateHalf, VaultError> {
-        let ring = Arc::clone(self.private_halves.ring());
-        let pair = Arc::clone(pair);
-        self.pool
-            .run(move || {
-                let plain = private_halves::open(&ring, &pair, &seen)?
-                    .to_bytes()
-                    .map_err(|error| PairError::wrap(pair.serial, error))?;
-                let sealed = ring
-                    .seal(&pair.seal_context(), &plain)
-                    .map_err(|error| VaultError::Backend(Box::new(error)))?;
-                let sealed = SealedPrivateHalf::new(sealed);
-                private_halves::open(&ring, &pair, &sealed)?;
-                Ok(sealed)
-            })
-            .await
+        let halves = self.local.private_halves();
+        let plain = halves.open(pair, seen)?;
+        self.local.verify(Arc::clone(pair), plain.clone()).await?;
+        let sealed = halves.seal(pair, &plain)?;
+        if halves.open(pair, &sealed)? == plain {
+            Ok(sealed)
+        } else {
+            let (serial, source) = (pair.serial, None);
+            Err(PairError::NotKept { serial, source }.backend())
+        }
     }
 }

@@ -69,6 +69,10 @@ named! {
         HpkeX25519 = "CK-HPKE-X25519",
         /// The same over X-Wing (X25519 and ML-KEM-768): against quantum computers too.
         HpkeXWing = "CK-HPKE-XWING",
+        /// RSA-3072, OAEP with SHA-256 and no label, as the Transit engine of HashiCorp Vault has
+        /// it: the private half never leaves Vault, and the commitment, which holds the document
+        /// id, does the binding.
+        TransitRsaOaep256 = "TRANSIT-RSA-OAEP-256",
     }
 }
 

@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use crypt_keeper_domain::ports::{Probe, ProbeError, VaultError};
 
 use crate::error::in_one_line;
-use crate::vault::SealedVault;
+use crate::private_halves::PrivateHalves;
+use crate::vault::LocalVault;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Ready if the default scope has an active pair, and its private half opens.
 #[async_trait]
-impl Probe for SealedVault {
+impl<H: PrivateHalves> Probe for LocalVault<H> {
     fn part(&self) -> &'static str {
         "keys"
     }
@@ -39,13 +40,13 @@ impl Probe for SealedVault {
     }
 }
 
-impl SealedVault {
+impl<H: PrivateHalves> LocalVault<H> {
     async fn look(&self) -> Result<(), VaultError> {
         let active = self
             .pairs
             .active(&self.config.default_scope, self.config.algorithm, None)
             .await?;
         let pair = self.pairs.find(active.serial).await?;
-        self.private_halves.get(&pair.identity).await.map(drop)
+        self.opened.get(&pair.identity).await.map(drop)
     }
 }

@@ -5,7 +5,8 @@ use crypt_keeper_domain::ports::VaultError;
 
 use crate::error::in_one_line;
 use crate::pairs::PairIdentity;
-use crate::vault::SealedVault;
+use crate::private_halves::PrivateHalves;
+use crate::vault::LocalVault;
 
 /// Whether a pair's private half is there and opens.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ impl PairInspection {
     }
 }
 
-impl SealedVault {
+impl<H: PrivateHalves> LocalVault<H> {
     /// Opens the private half of every pair that is not destroyed, as the store holds it now: what
     /// a start and a doctor should know, such as a wrong master key. Reads both stores; some
     /// milliseconds a pair.
@@ -39,7 +40,7 @@ impl SealedVault {
                 continue;
             }
             let identity = Arc::new(PairIdentity::of(&pair));
-            let fault = match self.private_halves.open(&identity).await {
+            let fault = match self.opened.open(&identity).await {
                 Ok(_) => None,
                 Err(VaultError::Unavailable(error)) => return Err(VaultError::Unavailable(error)),
                 Err(error) => Some(error),

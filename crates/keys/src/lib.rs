@@ -1,0 +1,25 @@
+//! What key vaults share.
+//!
+//! [`LocalVault`] is the [`KeyVault`](crypt_keeper_domain::ports::KeyVault) that unwraps in this
+//! process: it fetches a private half from wherever a [`PrivateHalves`] keeps it, opens it once,
+//! keeps it parsed for a while, and uses it on threads of its own. Which pair is active, and what
+//! state a pair is in, comes from [`Pairs`], the registry remembered for moments; a vault whose
+//! private halves never leave another machine uses that alone.
+
+mod cache;
+mod create;
+mod error;
+mod inspect;
+mod opened;
+mod pairs;
+mod pool;
+mod private_halves;
+mod probe;
+mod vault;
+
+pub use error::{PairError, in_one_line};
+pub use inspect::PairInspection;
+pub use pairs::{ActivePair, KnownPair, PairIdentity, Pairs, require_same_algorithm};
+pub use pool::Workers;
+pub use private_halves::PrivateHalves;
+pub use vault::{LocalVault, VaultConfig};

@@ -1,0 +1,206 @@
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use crypt_keeper_crypto::{self as crypto, PublicHalf as ParsedPublicHalf};
+use crypt_keeper_domain::model::{
+    Algorithm, DocumentId, KeyCommitment, PublicHalf, Scope, Serial, WrappedKey,
+};
+use crypt_keeper_domain::ports::{KeyRegistry, KeyVault, Purpose, VaultError, WrapContext};
+use crypt_keeper_secret::{DocumentKey, SecretBytes};
+
+use crate::error::PairError;
+use crate::opened::{self, Opened};
+use crate::pairs::{PairIdentity, Pairs, parse_public_half, require_same_algorithm};
+use crate::pool::{Pool, Workers};
+use crate::private_halves::PrivateHalves;
+
+/// What a vault may be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultConfig {
+    /// How new document keys are wrapped.
+    pub algorithm: Algorithm,
+    /// The scope whose active pair readiness depends on.
+    pub default_scope: Scope,
+    /// How long an answer of the registry is trusted; see [`LocalVault`].
+    pub registry_life: Duration,
+    /// How long an opened private half is kept in memory.
+    pub private_half_life: Duration,
+    /// How many pairs, and private halves, are kept in memory.
+    pub capacity: NonZeroUsize,
+    /// The threads that unwrap.
+    pub workers: Workers,
+}
+
+impl Default for VaultConfig {
+    /// [`Algorithm::DEFAULT`], scope `shared`, one second, ten minutes, 1,024 pairs.
+    fn default() -> Self {
+        Self {
+            algorithm: Algorithm::DEFAULT,
+            default_scope: Scope::Shared,
+            registry_life: Duration::from_secs(1),
+            private_half_life: Duration::from_secs(600),
+            capacity: NonZeroUsize::MIN.saturating_add(1023),
+            workers: Workers::default(),
+        }
+    }
+}
+
+/// A vault over a registry and whatever keeps private halves: it unwraps in this process.
+///
+/// **How fresh it is.** A pair's state, and which pair is active, may be as old as
+/// [`registry_life`](VaultConfig::registry_life), one second by default, so that a request
+/// costs no statement of the vault's own. Nothing rests on that second: a download reads the
+/// state with the document's row before it comes here and has it checked again in the statement
+/// that records the release, and an insert is refused by the store if the pair that wrapped its key
+/// is no longer active; [`WrapContext::refused`] then makes the vault look again at once. A pair
+/// that was stopped is thus refused by the vault itself within that time, in every process.
+///
+/// **Private halves** are opened when first needed, checked against the registry's public half, and
+/// kept parsed for [`private_half_life`](VaultConfig::private_half_life). [`destroy`] forgets
+/// at once in its own process; elsewhere the state in the registry stops their use, and they leave
+/// memory with their life's end.
+///
+/// **CPU work** with private halves is done on [`Workers`] of the vault's own; if too many requests
+/// wait for them, more are turned away as [`VaultError::Unavailable`]. Wrapping takes some 0.1 ms at
+/// most and is done in place.
+///
+/// [`destroy`]: KeyVault::destroy
+#[derive(Debug)]
+pub struct LocalVault<H> {
+    pub(crate) config: VaultConfig,
+    pub(crate) pairs: Pairs<ParsedPublicHalf>,
+    pub(crate) opened: Opened<H>,
+    pub(crate) pool: Arc<Pool>,
+}
+
+impl<H: PrivateHalves> LocalVault<H> {
+    /// A vault; starts its threads.
+    ///
+    /// # Errors
+    /// [`std::io::Error`] if the operating system gives no threads.
+    pub fn new(
+        registry: Arc<dyn KeyRegistry>,
+        private_halves: Arc<H>,
+        config: VaultConfig,
+    ) -> std::io::Result<Self> {
+        let pool = Arc::new(Pool::start(config.workers)?);
+        let (life, capacity) = (config.private_half_life, config.capacity);
+        Ok(Self {
+            pairs: Pairs::new(registry, parse_public_half, config.registry_life, capacity),
+            opened: Opened::new(private_halves, Arc::clone(&pool), life, capacity),
+            pool,
+            config,
+        })
+    }
+
+    /// Where its private halves are kept.
+    #[must_use]
+    pub fn private_halves(&self) -> &H {
+        self.opened.source()
+    }
+
+    /// The registry that it looks into.
+    #[must_use]
+    pub fn registry(&self) -> &Arc<dyn KeyRegistry> {
+        self.pairs.registry()
+    }
+
+    /// Parses a private half, and checks that it belongs to the pair's public half.
+    ///
+    /// # Errors
+    /// [`VaultError::Corrupt`] if it does not.
+    pub async fn verify(
+        &self,
+        pair: Arc<PairIdentity>,
+        private_half: SecretBytes,
+    ) -> Result<(), VaultError> {
+        self.pool
+            .run(move || opened::open(&pair, &private_half).map(drop))
+            .await
+    }
+
+    /// How it wraps new document keys.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.config.algorithm
+    }
+}
+
+#[async_trait]
+impl<H: PrivateHalves> KeyVault for LocalVault<H> {
+    async fn create(
+        &self,
+        serial: Serial,
+        scope: &Scope,
+        algorithm: Algorithm,
+    ) -> Result<PublicHalf, VaultError> {
+        self.make_pair(serial, scope, algorithm).await
+    }
+
+    async fn destroy(&self, serial: Serial) -> Result<(), VaultError> {
+        let erased = self.opened.source().erase(serial).await;
+        // Whatever became of it: what is in memory is of no use to anyone any more.
+        self.pairs.forget(serial);
+        self.opened.forget(serial);
+        erased
+    }
+
+    async fn wrap(
+        &self,
+        key: &DocumentKey,
+        context: &WrapContext,
+    ) -> Result<WrappedKey, VaultError> {
+        let active = self
+            .pairs
+            .active(&context.scope, self.config.algorithm, context.refused)
+            .await?;
+        let serial = active.serial;
+        let document = context.document.as_bytes();
+        let bytes = active
+            .public_half
+            .wrap(key, serial.get(), document)
+            .map_err(|error| PairError::wrap(serial, error))?;
+        let commitment = crypto::KeyCommitment::of(key, document)
+            .map_err(|error| VaultError::Backend(Box::new(error)))?;
+        Ok(WrappedKey {
+            algorithm: active.algorithm,
+            serial,
+            scope: active.scope,
+            bytes,
+            commitment: KeyCommitment::from_bytes(*commitment.as_bytes()),
+        })
+    }
+
+    async fn unwrap(
+        &self,
+        wrapped: &WrappedKey,
+        document: DocumentId,
+        purpose: Purpose,
+    ) -> Result<DocumentKey, VaultError> {
+        let serial = wrapped.serial;
+        let pair = self.pairs.find(serial).await?;
+        require_same_algorithm(wrapped, &pair.identity)?;
+        if !pair.allows(purpose) {
+            if !pair.state.may_rewrap() {
+                self.opened.forget(serial);
+            }
+            return Err(VaultError::Refused(serial));
+        }
+        let private_half = self.opened.get(&pair.identity).await?;
+        let bytes = wrapped.bytes.clone();
+        let commitment = crypto::KeyCommitment::from_bytes(*wrapped.commitment.as_bytes());
+        self.pool
+            .run(move || {
+                let key = private_half
+                    .unwrap(&bytes, serial.get(), document.as_bytes())
+                    .map_err(|error| PairError::wrap(serial, error))?;
+                commitment
+                    .check(&key, document.as_bytes())
+                    .map_err(|error| PairError::commitment(serial, error))?;
+                Ok(key)
+            })
+            .await
+    }
+}
