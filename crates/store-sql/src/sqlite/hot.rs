@@ -264,10 +264,10 @@ impl Engine for Writes {
     fn run<'a>(&'a self, (): &'a mut (), batch: Vec<Write>) -> BoxFuture<'a, Answers<WriteAnswer>> {
         async move {
             let mut lane = self.lane.lock().await?;
-            let answers = lane
-                .conn()?
-                .spawn_blocking(move |conn| commit(conn, &batch));
-            Ok(answers.await?)
+            // The inner result is the batch's, the outer one the thread's.
+            lane.conn()?
+                .spawn_blocking(move |conn| Ok(commit(conn, &batch)))
+                .await?
         }
         .boxed()
     }
@@ -275,10 +275,7 @@ impl Engine for Writes {
 
 /// Runs all writes in one transaction, each in a savepoint: one that fails leaves nothing behind,
 /// and the others stay.
-fn commit(
-    conn: &mut SqliteConnection,
-    batch: &[Write],
-) -> QueryResult<Vec<Result<WriteAnswer, StoreError>>> {
+fn commit(conn: &mut SqliteConnection, batch: &[Write]) -> Answers<WriteAnswer> {
     conn.batch_execute("BEGIN IMMEDIATE")?;
     let outcome = answer_writes(conn, batch).and_then(|answers| {
         conn.batch_execute("COMMIT")?;
@@ -291,10 +288,7 @@ fn commit(
     outcome
 }
 
-fn answer_writes(
-    conn: &mut SqliteConnection,
-    batch: &[Write],
-) -> QueryResult<Vec<Result<WriteAnswer, StoreError>>> {
+fn answer_writes(conn: &mut SqliteConnection, batch: &[Write]) -> Answers<WriteAnswer> {
     let millis: i64 = diesel::select(sql::<BigInt>(NOW_MILLIS)).get_result(conn)?;
     let now = Timestamp::from_millis(millis.unsigned_abs());
     let mut answers = Vec::with_capacity(batch.len());
@@ -304,12 +298,15 @@ fn answer_writes(
             Write::Insert(insert) => store_document(conn, insert, now).map(WriteAnswer::Insert),
             Write::Release(release) => store_release(conn, release).map(WriteAnswer::Release),
         };
-        if answer.is_err() {
-            // Fails if the whole transaction is gone: then the batch has failed.
-            conn.batch_execute("ROLLBACK TO request")?;
-        }
+        answers.push(match answer {
+            Ok(answer) => Ok(answer),
+            // A full disk makes SQLite roll back the whole transaction, savepoints and all.
+            Err(failure) if conn.batch_execute("ROLLBACK TO request").is_err() => {
+                return Err(failure);
+            }
+            Err(failure) => Err(failure.into_store()),
+        });
         conn.batch_execute("RELEASE request")?;
-        answers.push(answer.map_err(Failure::into_store));
     }
     Ok(answers)
 }

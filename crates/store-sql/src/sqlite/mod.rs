@@ -30,3 +30,6 @@ pub use store::SqliteStore;
 type Database = diesel::sqlite::Sqlite;
 /// A connection whose work is done on the runtime's blocking threads.
 type Conn = SyncConnectionWrapper<SqliteConnection, blocking::Blocking>;
+
+#[cfg(test)]
+mod tests;

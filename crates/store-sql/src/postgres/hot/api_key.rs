@@ -27,10 +27,7 @@ impl Gather for FindApiKey {
 
     fn run(conn: &mut Conn, batch: Vec<ApiKeyId>) -> BoxFuture<'_, Answers<Self::Answer>> {
         async move {
-            let statement = Statement {
-                ids: batch.iter().map(|id| id.as_str().to_owned()).collect(),
-            };
-            let rows: Vec<(i64, ApiKeyRow, UserRow)> = statement.load(conn).await?;
+            let rows: Vec<(i64, ApiKeyRow, UserRow)> = Statement::new(&batch).load(conn).await?;
             let mut answers: Vec<_> = batch.iter().map(|_| Ok(None)).collect();
             for (number, key, user) in rows {
                 if let Some(answer) = index(number).and_then(|index| answers.get_mut(index)) {
@@ -48,8 +45,16 @@ fn both(key: ApiKeyRow, user: UserRow) -> Result<Option<(ApiKey, User)>, StoreEr
 }
 
 #[derive(QueryId)]
-struct Statement {
+pub(super) struct Statement {
     ids: Vec<String>,
+}
+
+impl Statement {
+    pub(super) fn new(batch: &[ApiKeyId]) -> Self {
+        Self {
+            ids: batch.iter().map(|id| id.as_str().to_owned()).collect(),
+        }
+    }
 }
 
 impl Query for Statement {

@@ -83,7 +83,7 @@ fn add(answer: &mut Result<Option<Found>, StoreError>, row: Row) -> Result<(), S
 
 /// One element for each request and principal.
 #[derive(QueryId, Default)]
-struct Statement {
+pub(super) struct Statement {
     numbers: Vec<i64>,
     classes: Vec<i16>,
     ids: Vec<SqlUuid>,
@@ -92,7 +92,7 @@ struct Statement {
 }
 
 impl Statement {
-    fn new(batch: &[(DocumentId, Arc<[Principal]>)]) -> Self {
+    pub(super) fn new(batch: &[(DocumentId, Arc<[Principal]>)]) -> Self {
         let mut statement = Self::default();
         for (at, (document, principals)) in batch.iter().enumerate() {
             let key = row_key(*document);

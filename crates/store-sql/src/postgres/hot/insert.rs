@@ -94,7 +94,7 @@ fn judge(
 }
 
 #[derive(QueryId, Default)]
-struct Statement {
+pub(super) struct Statement {
     classes: Vec<i16>,
     ids: Vec<SqlUuid>,
     states: Vec<String>,
@@ -128,7 +128,7 @@ struct Statement {
 }
 
 impl Statement {
-    fn new(batch: &[Arc<Request>]) -> Self {
+    pub(super) fn new(batch: &[Arc<Request>]) -> Self {
         let mut statement = Self::default();
         for request in batch {
             statement.push(request);

@@ -180,3 +180,6 @@ fn number(index: usize) -> i64 {
 fn index(number: i64) -> Option<usize> {
     usize::try_from(number).ok()?.checked_sub(1)
 }
+
+#[cfg(test)]
+mod tests;

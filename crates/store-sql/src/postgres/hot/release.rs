@@ -50,7 +50,7 @@ impl Gather for RecordRelease {
 
 /// One element for each request and principal, and the audit entries, one for each request.
 #[derive(QueryId, Default)]
-struct Statement {
+pub(super) struct Statement {
     numbers: Vec<i64>,
     classes: Vec<i16>,
     ids: Vec<SqlUuid>,
@@ -64,7 +64,7 @@ struct Statement {
 }
 
 impl Statement {
-    fn new(batch: &[Arc<(Release, AuditRow)>]) -> Self {
+    pub(super) fn new(batch: &[Arc<(Release, AuditRow)>]) -> Self {
         let mut statement = Self::default();
         for (at, request) in batch.iter().enumerate() {
             let (release, audit) = &**request;
