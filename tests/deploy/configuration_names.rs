@@ -28,6 +28,7 @@ const KNOWN: &[&str] = &[
     "BLOBS__S3__PUBLIC_ENDPOINT",
     "BLOBS__S3__PATH_STYLE",
     "KEYS__BACKEND",
+    "KEYS__ALGORITHM",
     "KEYS__MASTER_KEY_FILE",
     "KEYS__MASTER_KEY_COMMAND",
     "KEYS__SEALED__URL",

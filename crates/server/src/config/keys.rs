@@ -25,6 +25,13 @@ pub enum KeysBackend {
     Sealed,
 }
 
+/// What `sealed` can wrap by.
+const ALGORITHMS: [Algorithm; 3] = [
+    Algorithm::HpkeXWing,
+    Algorithm::HpkeX25519,
+    Algorithm::RsaOaep256,
+];
+
 /// Where a master key comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MasterKey {
@@ -40,7 +47,8 @@ impl Keys {
             (text == "sealed").then_some(KeysBackend::Sealed)
         })?;
         let algorithm = values.parse("keys.algorithm", &one_of_the_algorithms(), |text| {
-            text.parse().ok()
+            let mut all = ALGORITHMS.into_iter();
+            all.find(|algorithm| algorithm.as_str() == text)
         })?;
         let command = values.parse(
             "keys.master_key_command",
@@ -95,9 +103,38 @@ impl Keys {
 }
 
 fn one_of_the_algorithms() -> String {
-    let names: Vec<_> = Algorithm::ALL
-        .iter()
-        .map(|algorithm| format!("`{algorithm}`"))
-        .collect();
+    let names = ALGORITHMS.map(|algorithm| format!("`{algorithm}`"));
     format!("one of {} is needed", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Override, load};
+
+    fn algorithm(name: &str) -> Result<Algorithm, String> {
+        let overrides = [Override::new("keys.algorithm", name)];
+        load(None, &std::iter::empty().collect(), &overrides)
+            .map(|loaded| loaded.settings.keys.algorithm)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_algorithm_is_pinned_by_its_name_and_by_nothing_else() {
+        for pinned in ALGORITHMS {
+            assert_eq!(algorithm(pinned.as_str()), Ok(pinned));
+        }
+        assert!(ALGORITHMS.contains(&Algorithm::DEFAULT));
+        for name in [
+            "",
+            "RSA",
+            "ck-hpke-xwing",
+            "RSA-OAEP",
+            "TRANSIT-RSA-OAEP-256",
+        ] {
+            let refused = algorithm(name).unwrap_err();
+            let needed = "one of `CK-HPKE-XWING`, `CK-HPKE-X25519`, `CK-RSA-OAEP-256` is needed";
+            assert!(refused.contains(needed), "{name}: {refused}");
+        }
+    }
 }
