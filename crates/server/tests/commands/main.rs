@@ -1,6 +1,8 @@
 //! The operator's commands, as transcripts of the real binary: `$` what is typed, then what comes
 //! on stdout, `|` what comes on stderr, and the exit code if it is not 0.
 
+// Of the build with every default backend: the transcripts name them all.
+#![cfg(all(feature = "sqlite", feature = "postgres", feature = "s3"))]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -67,7 +67,6 @@ fn all_is_well(desk: &Desk) {
     assert!(not_well.is_empty(), "{not_well:#?}");
 }
 
-#[cfg(feature = "s3")]
 #[test]
 fn setup_makes_the_bucket_and_doctor_moves_an_object_through_it() {
     let Some(minio) = services::minio() else {
@@ -95,7 +94,6 @@ fn setup_makes_the_bucket_and_doctor_moves_an_object_through_it() {
     all_is_well(&desk);
 }
 
-#[cfg(feature = "s3")]
 #[test]
 fn what_is_wrong_with_the_store_is_told_apart() {
     let Some(minio) = services::minio() else {
@@ -124,7 +122,6 @@ fn what_is_wrong_with_the_store_is_told_apart() {
     assert!(!message.contains("not-the-secret"), "{message}");
 }
 
-#[cfg(feature = "s3")]
 #[test]
 fn a_store_whose_clock_is_slow_is_found() {
     let Some(minio) = services::minio() else {
@@ -193,7 +190,6 @@ fn put_back(bytes: &mut [u8], seconds: i64) {
     date.copy_from_slice(slow.format(FORMAT).to_string().as_bytes());
 }
 
-#[cfg(feature = "postgres")]
 mod postgres {
     use super::*;
 
@@ -270,7 +266,6 @@ mod postgres {
         }
     }
 
-    #[cfg(feature = "s3")]
     #[test]
     fn postgresql_and_s3_with_keys_apart_leave_nothing_to_warn_of() {
         let Some(server) = services::postgres() else {
