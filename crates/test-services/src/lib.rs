@@ -11,7 +11,7 @@
 //! # let _ = url; Ok(()) }
 //! ```
 //! A test that stops, restarts or kills its server starts one of its own: [`Postgres::start`],
-//! [`S3Server::start_minio`], [`S3Server::start_versitygw`]. One that wants the network to fail puts a
+//! [`S3Server::start_minio`], [`S3Server::start_versitygw`], [`OpenBao::start`]. One that wants the network to fail puts a
 //! [`FaultProxy`] between. One that runs the service or the client as a process asks [`binary`].
 //!
 //! Servers listen on 127.0.0.1 alone, on ports that were free; their data lies below `/var/tmp` and
@@ -25,6 +25,7 @@ mod error;
 mod identity;
 mod install;
 mod minio;
+mod openbao;
 mod ports;
 mod postgres;
 mod postgres_access;
@@ -40,6 +41,7 @@ pub mod shared;
 mod tls;
 mod tools;
 mod unix_user;
+mod vault_access;
 mod versitygw;
 
 pub use binaries::{BUILT, SERVER_FEATURES, binary};
@@ -49,12 +51,14 @@ pub use error::{Error, Result};
 pub use identity::{ProcessIdentity, Signal};
 pub use install::go_main::program as go_program;
 pub use install::python::interpreter as python_interpreter;
+pub use openbao::{OpenBao, OpenBaoOptions};
 pub use ports::PortLease;
 pub use postgres::{Postgres, PostgresOptions, PostgresTls, StopMode};
 pub use postgres_access::PostgresAccess;
 pub use proxy::{Direction, Fault, FaultProxy};
 pub use s3::S3Access;
 pub use s3_server::{S3Options, S3Server};
-pub use shared::{minio, postgres, require_or_skip, versitygw};
+pub use shared::{minio, openbao, postgres, require_or_skip, versitygw};
 pub use tls::TlsFiles;
 pub use tools::run;
+pub use vault_access::{VaultAccess, VaultAnswer};

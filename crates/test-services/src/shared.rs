@@ -7,10 +7,12 @@
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
+use crate::openbao::{OpenBao, OpenBaoOptions};
 use crate::postgres::{Postgres, PostgresOptions};
 use crate::postgres_access::PostgresAccess;
 use crate::s3::{REGION, S3Access};
 use crate::s3_server::{S3Options, S3Server};
+use crate::vault_access::VaultAccess;
 use crate::{settings, tools};
 
 /// Names a PostgreSQL that is there already: `postgres://USER[:PASSWORD]@HOST:PORT`.
@@ -28,6 +30,10 @@ pub const VERSITYGW_URL: &str = "CK_TEST_VERSITYGW_URL";
 pub const VERSITYGW_ACCESS_KEY: &str = "CK_TEST_VERSITYGW_ACCESS_KEY";
 /// The secret access key of that versitygw.
 pub const VERSITYGW_SECRET_KEY: &str = "CK_TEST_VERSITYGW_SECRET_KEY";
+/// Names an OpenBao or a Vault that is there already, over plain HTTP, with [`OPENBAO_TOKEN`].
+pub const OPENBAO_URL: &str = "CK_TEST_OPENBAO_URL";
+/// A token of that Vault that may do everything.
+pub const OPENBAO_TOKEN: &str = "CK_TEST_OPENBAO_TOKEN";
 
 /// The shared PostgreSQL, fsync off. Make a database for each test; restart only a server of your
 /// own ([`Postgres::start`]).
@@ -92,6 +98,25 @@ pub fn versitygw() -> Option<S3Access> {
     require_or_skip("versitygw", access)
 }
 
+/// The shared OpenBao. Make mounts and policies for each test; stop or seal only a server of your
+/// own ([`OpenBao::start`]).
+///
+/// `None` if there is none and tests may be skipped: it has been said.
+///
+/// # Panics
+/// If there is none and `CK_TEST_REQUIRE=1`.
+#[must_use]
+pub fn openbao() -> Option<VaultAccess> {
+    static OWN: OnceLock<std::result::Result<OpenBao, String>> = OnceLock::new();
+    let access = match named_vault() {
+        Ok(None) => once(&OWN, || OpenBao::start(&OpenBaoOptions::default()))
+            .map(|server| server.access().clone()),
+        Ok(Some(access)) => Ok(access),
+        Err(error) => Err(error),
+    };
+    require_or_skip("OpenBao", access)
+}
+
 /// Whether the environment names the server of this variable, such as [`POSTGRES_URL`].
 #[must_use]
 pub fn is_named(variable: &str) -> bool {
@@ -140,6 +165,22 @@ fn once<T>(
         .map_err(|error| Error::Other(error.clone()))
 }
 
+fn named_vault() -> Result<Option<VaultAccess>> {
+    let Some(address) = settings::text(OPENBAO_URL)? else {
+        return Ok(None);
+    };
+    let token = needed(OPENBAO_TOKEN, OPENBAO_URL)?;
+    VaultAccess::new(OPENBAO_URL, &address, &token).map(Some)
+}
+
+/// The value of a variable that belongs to another, which is set.
+fn needed(variable: &str, with: &str) -> Result<String> {
+    settings::text(variable)?.ok_or_else(|| Error::Setting {
+        variable: variable.to_owned(),
+        problem: format!("not set, and {with} is: both belong together"),
+    })
+}
+
 fn named_s3(
     server: &'static str,
     url: &str,
@@ -155,18 +196,12 @@ fn named_s3(
             problem: "not an address; like http://127.0.0.1:9000".into(),
         });
     }
-    let needed = |variable: &str| {
-        settings::text(variable)?.ok_or_else(|| Error::Setting {
-            variable: variable.to_owned(),
-            problem: format!("not set, and {url} is: both belong together"),
-        })
-    };
     Ok(Some(S3Access {
         server,
         endpoint: endpoint.trim_end_matches('/').to_owned(),
         region: settings::text("CK_TEST_S3_REGION")?.unwrap_or_else(|| REGION.to_owned()),
-        access_key: needed(access_key)?,
-        secret_key: needed(secret_key)?,
+        access_key: needed(access_key, url)?,
+        secret_key: needed(secret_key, url)?,
     }))
 }
 

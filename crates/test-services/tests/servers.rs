@@ -13,9 +13,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crypt_keeper_test_services::{
-    Fault, FaultProxy, Postgres, PostgresOptions, PostgresTls, ProcessIdentity, S3Options,
-    S3Server, Signal, StopMode, postgres, require_or_skip,
+    Fault, FaultProxy, OpenBao, OpenBaoOptions, Postgres, PostgresOptions, PostgresTls,
+    ProcessIdentity, S3Options, S3Server, Signal, StopMode, postgres, require_or_skip,
 };
+use serde_json::json;
 
 fn started_postgres(options: &PostgresOptions) -> Option<Postgres> {
     require_or_skip("PostgreSQL", Postgres::start(options))
@@ -187,6 +188,53 @@ fn minio_has_outages() {
 #[test]
 fn versitygw_has_outages() {
     s3_server_has_outages(S3Server::start_versitygw);
+}
+
+#[test]
+fn openbao_keeps_its_tokens_and_its_data_over_seal_stop_and_kill() {
+    let options = OpenBaoOptions {
+        tls: true,
+        ..OpenBaoOptions::default()
+    };
+    let Some(mut server) = require_or_skip("OpenBao", OpenBao::start(&options)) else {
+        return;
+    };
+    let vault = server.access().clone();
+    let kv = vault.create_fresh_kv().unwrap();
+    let entry = format!("{kv}/data/kept");
+    vault
+        .must("POST", &entry, &json!({ "data": { "n": 1 } }))
+        .unwrap();
+    let token = vault.create_token(&["default"], 600).unwrap();
+
+    server.seal().unwrap();
+    let (status, _) = vault.ask("GET", &entry, &json!(null)).unwrap();
+    assert_eq!(status, 503);
+    server.stop().unwrap();
+    server.start_again().unwrap();
+    for _ in 0..2 {
+        let before = identity(server.pid());
+        let read = vault.must("GET", &entry, &json!(null)).unwrap();
+        assert_eq!(read["data"]["n"], 1);
+        let ask_as = |token: &str, path: &str| {
+            let answer = vault.ask_as(token, None, "GET", path, &json!(null));
+            answer.unwrap().0
+        };
+        assert_eq!(ask_as(&token, "auth/token/lookup-self"), 200);
+        assert_eq!(ask_as(&token, &entry), 403);
+        assert_eq!(ask_as("nonsense", &entry), 403);
+        server.kill().unwrap();
+        assert!(!before.is_running());
+        vault
+            .ask("GET", &entry, &json!(null))
+            .expect_err("a killed server does not answer");
+        server.start_again().unwrap();
+    }
+    let (address, authority) = server.tls().unwrap();
+    assert!(address.starts_with("https://127.0.0.1:") && authority.exists());
+    let last = identity(server.pid());
+    drop(server);
+    assert!(!last.is_running());
 }
 
 #[test]

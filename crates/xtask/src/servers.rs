@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use crypt_keeper_test_services::shared::{
-    MINIO_ACCESS_KEY, MINIO_SECRET_KEY, MINIO_URL, POSTGRES_URL, VERSITYGW_ACCESS_KEY,
-    VERSITYGW_SECRET_KEY, VERSITYGW_URL,
+    MINIO_ACCESS_KEY, MINIO_SECRET_KEY, MINIO_URL, OPENBAO_TOKEN, OPENBAO_URL, POSTGRES_URL,
+    VERSITYGW_ACCESS_KEY, VERSITYGW_SECRET_KEY, VERSITYGW_URL,
 };
 use crypt_keeper_test_services::{
-    Postgres, PostgresOptions, ProcessIdentity, Result, S3Options, S3Server,
+    OpenBao, OpenBaoOptions, Postgres, PostgresOptions, ProcessIdentity, Result, S3Options,
+    S3Server,
 };
 
 /// A kind of server that tests share.
@@ -16,16 +17,18 @@ pub(crate) enum Kind {
     Postgres,
     Minio,
     Versitygw,
+    OpenBao,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Postgres, Self::Minio, Self::Versitygw];
+    pub(crate) const ALL: [Self; 4] = [Self::Postgres, Self::Minio, Self::Versitygw, Self::OpenBao];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgresql",
             Self::Minio => "minio",
             Self::Versitygw => "versitygw",
+            Self::OpenBao => "openbao",
         }
     }
 
@@ -35,6 +38,7 @@ impl Kind {
             Self::Postgres => POSTGRES_URL,
             Self::Minio => MINIO_URL,
             Self::Versitygw => VERSITYGW_URL,
+            Self::OpenBao => OPENBAO_URL,
         }
     }
 
@@ -56,15 +60,20 @@ impl Kind {
                 Box::new(S3Server::start_versitygw(&s3)?),
                 [VERSITYGW_ACCESS_KEY, VERSITYGW_SECRET_KEY],
             ),
+            Self::OpenBao => {
+                let tls = false;
+                Server::OpenBao(Box::new(OpenBao::start(&OpenBaoOptions { tls, detached })?))
+            }
         })
     }
 }
 
-/// A running server of either kind.
+/// A running server of any kind.
 #[derive(Debug)]
 pub(crate) enum Server {
     Postgres(Box<Postgres>),
     S3(Box<S3Server>, [&'static str; 2]),
+    OpenBao(Box<OpenBao>),
 }
 
 impl Server {
@@ -73,16 +82,24 @@ impl Server {
         match self {
             Self::Postgres(server) => server.url(),
             Self::S3(server, _) => server.endpoint().to_owned(),
+            Self::OpenBao(server) => server.access().address().to_owned(),
         }
     }
 
     /// The variables that name it to the tests.
     pub(crate) fn variables(&self, kind: Kind) -> Vec<(String, String)> {
         let mut variables = vec![(kind.variable().to_owned(), self.address())];
-        if let Self::S3(server, [access_key, secret_key]) = self {
-            let access = server.access();
-            variables.push(((*access_key).to_owned(), access.access_key.clone()));
-            variables.push(((*secret_key).to_owned(), access.secret_key.clone()));
+        match self {
+            Self::Postgres(_) => {}
+            Self::S3(server, [access_key, secret_key]) => {
+                let access = server.access();
+                variables.push(((*access_key).to_owned(), access.access_key.clone()));
+                variables.push(((*secret_key).to_owned(), access.secret_key.clone()));
+            }
+            Self::OpenBao(server) => {
+                let token = server.access().root_token().to_owned();
+                variables.push((OPENBAO_TOKEN.to_owned(), token));
+            }
         }
         variables
     }
@@ -91,6 +108,7 @@ impl Server {
         match self {
             Self::Postgres(server) => server.leave_running(),
             Self::S3(server, _) => server.leave_running(),
+            Self::OpenBao(server) => server.leave_running(),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod hpke;
 pub mod rsa_oaep;
+pub mod transit;
 
 use std::fmt;
 

@@ -23,35 +23,67 @@ pub fn program(folder: &Path) -> Result<PathBuf> {
 }
 
 fn program_in(cache: &Cache, folder: &Path) -> Result<PathBuf> {
-    let name = folder
-        .file_name()
-        .and_then(|name| name.to_str())
-        .ok_or_else(|| Error::Other(format!("{} has no name", folder.display())))?;
-    let go = tools::need("go", HINT)?;
-    let version = tools::run(Command::new(&go).arg("version").current_dir(folder))?;
-    let key = hex::encode(digest(folder, &version)?);
-    let place = format!("tools/{name}-{}", &key[..16]);
-    let installed = cache.install(&place, name, |target| {
-        tools::announce(&format!("building {} (once, seconds)", folder.display()));
-        tools::run(
-            Command::new(&go)
-                .args([
-                    "build",
-                    "-trimpath",
-                    "-mod=readonly",
-                    "-ldflags=-s -w",
-                    "-o",
-                ])
-                .arg(target.join(name))
-                .arg(".")
-                .env("CGO_ENABLED", "0")
-                // A workspace file above the folder would change what is built.
-                .env("GOWORK", "off")
-                .current_dir(folder),
-        )?;
-        Ok(())
-    })?;
-    Ok(installed.join(name))
+    let build = GoMain {
+        place: "tools",
+        variables: &[],
+        patience: "once, seconds",
+    };
+    build.program(cache, folder)
+}
+
+/// How a program in Go of the tests' own is built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GoMain {
+    /// The cache's folder that it belongs into.
+    pub(crate) place: &'static str,
+    /// Variables of the program that the linker sets: import path and name, and value.
+    pub(crate) variables: &'static [(&'static str, &'static str)],
+    /// What a developer is told while waiting.
+    pub(crate) patience: &'static str,
+}
+
+impl GoMain {
+    /// The program that the module in `folder` builds, named after the folder.
+    pub(crate) fn program(&self, cache: &Cache, folder: &Path) -> Result<PathBuf> {
+        let name = folder
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| Error::Other(format!("{} has no name", folder.display())))?;
+        let go = tools::need("go", HINT)?;
+        let version = tools::run(Command::new(&go).arg("version").current_dir(folder))?;
+        let linker = self.linker_flags();
+        let key = hex::encode(digest(folder, &format!("{version}{linker}"))?);
+        let place = format!("{}/{name}-{}", self.place, &key[..16]);
+        let installed = cache.install(&place, name, |target| {
+            tools::announce(&format!(
+                "building {} ({})",
+                folder.display(),
+                self.patience
+            ));
+            tools::run(
+                Command::new(&go)
+                    .args(["build", "-trimpath", "-mod=readonly", "-ldflags"])
+                    .arg(&linker)
+                    .arg("-o")
+                    .arg(target.join(name))
+                    .arg(".")
+                    .env("CGO_ENABLED", "0")
+                    // A workspace file above the folder would change what is built.
+                    .env("GOWORK", "off")
+                    .current_dir(folder),
+            )?;
+            Ok(())
+        })?;
+        Ok(installed.join(name))
+    }
+
+    fn linker_flags(&self) -> String {
+        let mut flags = "-s -w".to_owned();
+        for (variable, value) in self.variables {
+            flags.push_str(&format!(" -X {variable}={value}"));
+        }
+        flags
+    }
 }
 
 /// Over every file of the folder, names and lengths included, so that no two folders look alike.
@@ -106,6 +138,22 @@ mod tests {
             String::from_utf8(output.stderr).unwrap()
         };
         assert_eq!((says(&first), says(&second)), ("one".into(), "two".into()));
+    }
+
+    #[test]
+    fn the_linker_sets_variables() {
+        let plain = GoMain {
+            place: "tools",
+            variables: &[],
+            patience: "seconds",
+        };
+        assert_eq!(plain.linker_flags(), "-s -w");
+        let versioned = GoMain {
+            variables: &[("example.com/version.full", "1.2.3")],
+            ..plain
+        };
+        let expected = "-s -w -X example.com/version.full=1.2.3";
+        assert_eq!(versioned.linker_flags(), expected);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub(crate) mod go;
 pub(crate) mod go_main;
 pub(crate) mod minio;
+pub(crate) mod openbao;
 pub(crate) mod postgres;
 pub(crate) mod python;
 pub(crate) mod versitygw;

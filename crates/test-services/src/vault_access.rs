@@ -1,0 +1,211 @@
+//! How tests reach a Vault, whoever started it, and rule it.
+
+use std::fmt;
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::random;
+
+/// How long the server may take to answer its administrator: making an RSA key takes seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The place of a Vault (or OpenBao) over plain HTTP, with the rights of its root token.
+#[derive(Clone)]
+pub struct VaultAccess {
+    address: String,
+    root_token: String,
+}
+
+impl fmt::Debug for VaultAccess {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("VaultAccess")
+            .field("address", &self.address)
+            .field("root_token", &"redacted")
+            .finish()
+    }
+}
+
+/// An answer: the HTTP status, and the body, [`Value::Null`] if it is not JSON.
+pub type VaultAnswer = (u16, Value);
+
+impl VaultAccess {
+    /// The server at `http://HOST:PORT`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for anything else, under the name `variable`.
+    pub fn new(variable: &str, address: &str, root_token: &str) -> Result<Self> {
+        let address = address.trim_end_matches('/');
+        let authority = address.strip_prefix("http://").unwrap_or_default();
+        if authority.is_empty() || authority.contains('/') {
+            return Err(Error::Setting {
+                variable: variable.to_owned(),
+                problem: "not an address of plain HTTP; like http://127.0.0.1:8200".into(),
+            });
+        }
+        Ok(Self {
+            address: address.to_owned(),
+            root_token: root_token.to_owned(),
+        })
+    }
+
+    /// Like `http://127.0.0.1:8200`, without a slash at the end.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The same as the address of a socket.
+    ///
+    /// # Errors
+    /// [`Error::Other`] if the name does not resolve.
+    pub fn socket(&self) -> Result<SocketAddr> {
+        let authority = self.address.trim_start_matches("http://");
+        authority
+            .to_socket_addrs()
+            .ok()
+            .and_then(|mut addresses| addresses.next())
+            .ok_or_else(|| Error::Other(format!("{} does not resolve", self.address)))
+    }
+
+    /// The token that may do everything.
+    #[must_use]
+    pub fn root_token(&self) -> &str {
+        &self.root_token
+    }
+
+    /// Asks as root: a method, a path below `/v1/`, a body.
+    ///
+    /// # Errors
+    /// [`Error::Other`] if there is no answer; whatever the answer says, it is one.
+    pub fn ask(&self, method: &str, path: &str, body: &Value) -> Result<VaultAnswer> {
+        self.ask_as(&self.root_token, None, method, path, body)
+    }
+
+    /// Asks with a token, in a namespace.
+    ///
+    /// # Errors
+    /// [`Error::Other`] if there is no answer.
+    pub fn ask_as(
+        &self,
+        token: &str,
+        namespace: Option<&str>,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<VaultAnswer> {
+        let mut headers = format!("X-Vault-Token: {token}\r\n");
+        if let Some(namespace) = namespace {
+            headers.push_str(&format!("X-Vault-Namespace: {namespace}\r\n"));
+        }
+        self.exchange(&headers, method, path, body)
+            .map_err(|error| Error::Other(format!("{method} {path} of Vault: {error}")))
+    }
+
+    /// Asks as root, and takes nothing but yes for an answer; gives its `data`.
+    ///
+    /// # Errors
+    /// [`Error::Other`] with the status and what the server said.
+    pub fn must(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let (status, answer) = self.ask(method, path, body)?;
+        if (200..300).contains(&status) {
+            return Ok(answer["data"].clone());
+        }
+        let errors = &answer["errors"];
+        Err(Error::Other(format!(
+            "{method} {path} of Vault: {status} {errors}"
+        )))
+    }
+
+    /// Mounts an engine under a new name that begins with `purpose`; the name.
+    ///
+    /// # Errors
+    /// Those of [`must`](Self::must).
+    pub fn create_fresh_mount(&self, purpose: &str, engine: &Value) -> Result<String> {
+        let name = format!("{purpose}-{}", random::hex(8)?);
+        self.must("POST", &format!("sys/mounts/{name}"), engine)?;
+        Ok(name)
+    }
+
+    /// A new mount of KV version 2.
+    ///
+    /// # Errors
+    /// Those of [`must`](Self::must).
+    pub fn create_fresh_kv(&self) -> Result<String> {
+        let engine = json!({ "type": "kv", "options": { "version": "2" } });
+        let mount = self.create_fresh_mount("kv", &engine)?;
+        // Until its upgrade is through, a new mount answers 400.
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let (status, _) = self.ask("GET", &format!("{mount}/config"), &Value::Null)?;
+            if status == 200 || std::time::Instant::now() > deadline {
+                return Ok(mount);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// A new mount of Transit.
+    ///
+    /// # Errors
+    /// Those of [`must`](Self::must).
+    pub fn create_fresh_transit(&self) -> Result<String> {
+        self.create_fresh_mount("transit", &json!({ "type": "transit" }))
+    }
+
+    /// A token with these policies, for so many seconds from now or from its last renewal.
+    ///
+    /// # Errors
+    /// Those of [`ask`](Self::ask); [`Error::Other`] if the answer holds no token.
+    pub fn create_token(&self, policies: &[&str], ttl_seconds: u32) -> Result<String> {
+        let body = json!({
+            "policies": policies,
+            "ttl": format!("{ttl_seconds}s"),
+            "renewable": true,
+            "no_parent": true,
+        });
+        let (status, answer) = self.ask("POST", "auth/token/create", &body)?;
+        answer["auth"]["client_token"]
+            .as_str()
+            .map(ToOwned::to_owned)
+            .ok_or_else(|| Error::Other(format!("Vault makes no token: {status}")))
+    }
+
+    /// HTTP/1.0: one request a connection, and no chunks.
+    fn exchange(
+        &self,
+        headers: &str,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> io::Result<VaultAnswer> {
+        let address = self.socket().map_err(io::Error::other)?;
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let length = body.len();
+        let request = format!(
+            "{method} /v1/{path} HTTP/1.0\r\nHost: {address}\r\n{headers}Content-Length: \
+             {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes())?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let answer = String::from_utf8_lossy(&answer);
+        let status = answer
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .ok_or_else(|| io::Error::other("not an HTTP answer"))?;
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        Ok((status, serde_json::from_str(body).unwrap_or(Value::Null)))
+    }
+}
