@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::StartError;
 
+/// Master key, API key and database are nothing for a repository.
+const IGNORE_ALL: &str = "*\n";
+
 /// The folder of the embedded default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataDir(PathBuf);
@@ -64,16 +67,28 @@ impl DataDir {
             Err(error) => Err(error),
         }
         .map_err(StartError::file("make the data folder", &self.0))?;
-        let ignore = self.0.join(".gitignore");
-        if !ignore.exists() {
-            write_whole(&ignore, 0o644, b"*\n").map_err(StartError::file("write", &ignore))?;
+        self.ignore()
+            .map_err(StartError::file("write", self.0.join(".gitignore")))
+    }
+
+    /// Several processes may do this at once, and one may have been stopped in the middle of it.
+    fn ignore(&self) -> io::Result<()> {
+        let path = self.0.join(".gitignore");
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.len() > 0 => Ok(()),
+            Ok(_) => fs::write(&path, IGNORE_ALL),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::write(&path, IGNORE_ALL),
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 
     /// A folder that was there before, or was made by hand, may be open to others.
     fn close_to_others(&self) -> io::Result<()> {
-        let permissions = fs::metadata(&self.0)?.permissions();
+        let metadata = fs::metadata(&self.0)?;
+        if !metadata.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        let permissions = metadata.permissions();
         if permissions.mode() & 0o077 == 0 {
             return Ok(());
         }

@@ -58,6 +58,12 @@ pub enum StartError {
          apart from the database's backups, and set `keys.master_key_file` = \"FILE\""
     )]
     NoMasterKey,
+    /// The embedded default's master key was there, and is not any more.
+    #[error(
+        "the master key {} is gone, and nothing else opens the key store: put it back from your copy",
+        .0.display()
+    )]
+    LostMasterKey(PathBuf),
     /// The master key is not the one that the private halves were sealed under, or the key store
     /// is another's.
     #[error(

@@ -175,6 +175,9 @@ pub async fn read_master_key(settings: &Settings) -> Result<MasterKeyRing, Start
         }
         None if settings.is_embedded() => {
             let path = DataDir::new(&settings.data_dir).master_key();
+            if !path.exists() {
+                return Err(StartError::LostMasterKey(path));
+            }
             read_master_key_file(&path).map_err(failed)
         }
         None => Err(StartError::NoMasterKey),

@@ -53,6 +53,8 @@ use crate::{hardening, logging};
 pub struct Cli {
     #[command(flatten)]
     global: GlobalArgs,
+    #[command(flatten)]
+    serve: serve::Args,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -174,6 +176,7 @@ pub fn run(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
     if let Some(value) = cli.global.data_dir {
         overrides.push(Override::new("data_dir", value));
     }
+    overrides.extend(cli.serve.overrides());
     overrides.extend(command.overrides());
     let file = cli.global.config.or_else(|| environment.config_file());
     let loaded =

@@ -12,8 +12,10 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is no TOML, or a variable is no name.
-    #[error("the configuration cannot be read: {message}")]
+    #[error("{origin}: the configuration cannot be read: {message}")]
     Syntax {
+        /// Where it stands.
+        origin: String,
         /// What the parser says, on one line.
         message: String,
     },

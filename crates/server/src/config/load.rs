@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use config::{Config, File, FileFormat};
+use config::{Config, FileFormat, Format as _, Map, Source, Value};
 
 use super::env::ENV_PREFIX;
 use super::values::Values;
@@ -75,12 +75,7 @@ fn gather(
 ) -> Result<Values, ConfigError> {
     let mut builder = Config::builder();
     if let Some(path) = file {
-        // Read here first: the crate does not tell a missing file from an unreadable one.
-        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
-        builder = builder.add_source(File::from(path).format(FileFormat::Toml));
+        builder = builder.add_source(TomlFile::read(path)?);
     }
     builder = builder.add_source(
         config::Environment::with_prefix(ENV_PREFIX)
@@ -90,25 +85,67 @@ fn gather(
             .source(Some(environment.configuration().into_iter().collect())),
     );
     for Override { key, value } in overrides {
-        builder = builder.set_override(key, value.as_str()).map_err(syntax)?;
+        builder = builder
+            .set_override(key, value.as_str())
+            .map_err(|error| syntax("the command line", &error))?;
     }
-    Values::new(builder.build().map_err(syntax)?.cache)
+    let origin = file.map_or_else(
+        || "the environment".to_owned(),
+        |path| path.display().to_string(),
+    );
+    let merged = builder.build().map_err(|error| syntax(&origin, &error))?;
+    Values::new(merged.cache)
 }
 
-/// The crate's errors quote the offending line of a file over several lines: one is enough.
-fn syntax(error: config::ConfigError) -> ConfigError {
+/// A file, read once (it may be a pipe), whose values say that they come from it. The crate's own
+/// source would name it relative to the working folder.
+#[derive(Clone, Debug)]
+struct TomlFile {
+    name: String,
+    text: String,
+}
+
+impl TomlFile {
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            name: path.display().to_string(),
+            text,
+        })
+    }
+}
+
+impl Source for TomlFile {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
+        FileFormat::Toml
+            .parse(Some(&self.name), &self.text)
+            .map_err(config::ConfigError::Foreign)
+    }
+}
+
+/// Parsers quote the offending line of a file over several lines: their first and last words are
+/// enough.
+fn syntax(origin: &str, error: &config::ConfigError) -> ConfigError {
     let text = error.to_string();
     let words: Vec<_> = text
         .lines()
         .filter(|line| {
-            !line
+            let after_number = line
                 .trim_start()
-                .trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ')
-                .starts_with('|')
+                .trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+            !after_number.starts_with('|')
         })
         .flat_map(str::split_whitespace)
         .collect();
     ConfigError::Syntax {
+        origin: origin.to_owned(),
         message: words.join(" "),
     }
 }

@@ -63,9 +63,9 @@ fn setup_never_makes_a_second_master_key() {
     // A first start that is over: the service has made the first user.
     std::fs::remove_file(desk.data(".first-start")).unwrap();
     std::fs::remove_file(desk.data("master.key")).unwrap();
-    assert_snapshot!(desk.type_in(&["setup"]), @r"
+    assert_snapshot!(desk.type_in(&["setup"]), @"
     $ crypt-keeper setup
-    | crypt-keeper: cannot open the master key: there is no master key file ./crypt-keeper-data/master.key: make one with `crypt-keeper master-key new`, or name the one that was made
+    | crypt-keeper: the master key ./crypt-keeper-data/master.key is gone, and nothing else opens the key store: put it back from your copy
     exit code 1
     ");
     assert!(!desk.data("master.key").exists());
