@@ -25,11 +25,14 @@ pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection is kept for another request.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a connection that is being closed is listened to.
+pub(super) const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long requests under way are waited for when the service stops, in seconds.
 pub(super) const SHUTDOWN_TIMEOUT: u64 = 30;
-/// How much of a body that is too long is read and thrown away, so that the client, which is
-/// still sending, gets to read the answer.
+/// How much of a body that will not be looked at is read all the same.
 const MAX_DISCARDED: usize = 16 << 20;
+/// How long that may take.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Refuses heads that are too long.
 pub(super) async fn check_head(
@@ -84,26 +87,34 @@ pub(super) async fn read_body(
 ) -> Result<Bytes, BodyError> {
     let deadline = Instant::now() + BODY_TIMEOUT;
     let announced = announced_length(request);
-    let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(MAX_BODY));
-    let mut discarded = 0;
-    let mut too_long = announced.is_some_and(|length| length > MAX_BODY);
+    if announced.is_some_and(|length| length > MAX_BODY) {
+        discard(payload).await;
+        return Err(BodyError::TooLong);
+    }
+    let mut body = BytesMut::with_capacity(announced.unwrap_or(0));
     loop {
-        let chunk = match timeout_at(deadline, payload.next()).await {
-            Err(_) if too_long => return Err(BodyError::TooLong),
+        match timeout_at(deadline, payload.next()).await {
             Err(_) => return Err(BodyError::TooSlow),
-            Ok(None) if too_long => return Err(BodyError::TooLong),
             Ok(None) => return Ok(body.freeze()),
             Ok(Some(Err(_))) => return Err(BodyError::Cut),
-            Ok(Some(Ok(chunk))) => chunk,
-        };
-        if too_long || body.len() + chunk.len() > MAX_BODY {
-            too_long = true;
-            discarded += chunk.len();
-            if discarded > MAX_DISCARDED {
+            Ok(Some(Ok(chunk))) if body.len() + chunk.len() > MAX_BODY => {
+                discard(payload).await;
                 return Err(BodyError::TooLong);
             }
-        } else {
-            body.extend_from_slice(&chunk);
+            Ok(Some(Ok(chunk))) => body.extend_from_slice(&chunk),
+        }
+    }
+}
+
+/// Reads the rest of a body that will not be looked at, within limits: a client that is still
+/// sending would not read the answer, and its connection could not be used again.
+pub(super) async fn discard(mut payload: web::Payload) {
+    let deadline = Instant::now() + DISCARD_TIMEOUT;
+    let mut discarded = 0;
+    while let Ok(Some(Ok(chunk))) = timeout_at(deadline, payload.next()).await {
+        discarded += chunk.len();
+        if discarded > MAX_DISCARDED {
+            break;
         }
     }
 }

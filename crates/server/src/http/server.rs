@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
@@ -104,7 +103,7 @@ pub fn start(
         // Signals are the command's to handle.
         .disable_signals()
         .client_request_timeout(limits::HEAD_TIMEOUT)
-        .client_disconnect_timeout(Duration::from_secs(5))
+        .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
         .keep_alive(limits::KEEP_ALIVE)
         .tcp_nodelay(true)
         .shutdown_timeout(limits::SHUTDOWN_TIMEOUT);

@@ -84,20 +84,20 @@ async fn what_happens_is_counted() {
     // A family keeps no order.
     counted.sort_unstable();
     assert_snapshot!(counted.join("\n"), @r#"
-    crypt_keeper_http_requests_total{route="other",method="other",status="404"} 1
-    crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/upload_url/",method="POST",status="201"} 1
+    crypt_keeper_authentication_failures_total 1
+    crypt_keeper_downloads_granted_total 2
+    crypt_keeper_http_requests_in_flight 1
+    crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/download_url/{id}/",method="GET",status="200"} 2
     crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/download_url/{id}/",method="GET",status="401"} 1
     crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/share/",method="POST",status="201"} 1
-    crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/download_url/{id}/",method="GET",status="200"} 2
+    crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/upload_url/",method="POST",status="201"} 1
     crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/upload_url/",method="POST",status="401"} 1
-    crypt_keeper_http_requests_in_flight 1
+    crypt_keeper_http_requests_total{route="other",method="other",status="404"} 1
     crypt_keeper_ready{part="blobs"} 1
     crypt_keeper_ready{part="keys"} 1
-    crypt_keeper_uploads_granted_total 1
-    crypt_keeper_downloads_granted_total 2
-    crypt_keeper_shares_granted_total 1
     crypt_keeper_releases_refused_total 1
-    crypt_keeper_authentication_failures_total 1
+    crypt_keeper_shares_granted_total 1
+    crypt_keeper_uploads_granted_total 1
     "#);
     let timed = text
         .lines()

@@ -52,7 +52,8 @@ async fn an_idle_connection_does_not_hold_it_up() {
         .write_all(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
         .await
         .unwrap();
-    let mut answer = [0; 1024];
-    stream.read(&mut answer).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
     timeout(Duration::from_secs(5), app.stop()).await.unwrap();
 }

@@ -152,7 +152,7 @@ fn an_interrupted_first_start_is_taken_up() {
     // Where a crash may have left it: the marker, and as much as was made before.
     for last_made in ["", "master.key", "metadata.db", "ckc.toml"] {
         let place = Place::new();
-        if last_made != "" {
+        if !last_made.is_empty() {
             place.serve().stop();
             if last_made != "ckc.toml" {
                 fs::remove_file(place.data("ckc.toml")).unwrap();

@@ -8,7 +8,7 @@ use crypt_keeper_domain::model::{Actor, CallContext};
 use zeroize::Zeroizing;
 
 use super::errors::Refusal;
-use crate::http::{State, access_log, client_address, request_id};
+use crate::http::{State, access_log, client_address, limits, request_id};
 
 /// A user name and an API key, as they were sent.
 struct Credentials {
@@ -45,6 +45,21 @@ pub(super) async fn authenticate(
         request_id: request_id::of(request),
         address: address.map(|address| address.to_string()),
     })
+}
+
+/// [`authenticate`], for a request with a body.
+pub(super) async fn authenticate_with_body(
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: &State,
+) -> Result<(CallContext, web::Payload), Refusal> {
+    match authenticate(request, state).await {
+        Ok(context) => Ok((context, payload)),
+        Err(refusal) => {
+            limits::discard(payload).await;
+            Err(refusal)
+        }
+    }
 }
 
 /// A header of our scheme is all that counts, even if it is wrong: the query is for requests

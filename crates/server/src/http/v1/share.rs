@@ -6,7 +6,7 @@ use crypt_keeper_domain::model::{DocumentId, InvalidDocumentId, Rights};
 use serde_json::Value;
 
 use super::answers::Reply;
-use super::auth::authenticate;
+use super::auth::{authenticate, authenticate_with_body};
 use super::errors::{BAD_DOCUMENT_ID, Operation, Refusal};
 use super::json::{self, Members};
 use crate::http::State;
@@ -41,7 +41,7 @@ async fn share(
     state: &State,
 ) -> Result<ShareResponse, Refusal> {
     let operation = Operation::Share;
-    let context = authenticate(request, state).await?;
+    let (context, payload) = authenticate_with_body(request, payload, state).await?;
     let body = json::body(request, payload).await?;
     let (sent_id, username) = parse(&body)?;
     let id = parse_id(&sent_id).map_err(|words| Refusal::of_resource(operation, words))?;

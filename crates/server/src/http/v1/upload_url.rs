@@ -6,7 +6,7 @@ use crypt_keeper_domain::usecase::UploadGrant;
 use serde::{Serialize, Serializer};
 
 use super::answers::Reply;
-use super::auth::authenticate;
+use super::auth::authenticate_with_body;
 use super::errors::{Operation, Refusal};
 use super::json::{self, Members};
 use super::upload_request::UploadRequest;
@@ -30,7 +30,7 @@ async fn upload(
     state: &State,
     reply: &Reply,
 ) -> Result<HttpResponse, Refusal> {
-    let context = authenticate(request, state).await?;
+    let (context, payload) = authenticate_with_body(request, payload, state).await?;
     let body = json::body(request, payload).await?;
     let UploadRequest { metadata, sent } = UploadRequest::parse(&body)?;
     let granted = state.services.request_upload.run(&context, metadata).await;

@@ -4,8 +4,9 @@ use crypt_keeper_domain::model::UserName;
 use crypt_keeper_domain::usecase::AdministerApiKeys;
 use crypt_keeper_secret::ExposeSecret as _;
 use insta::assert_snapshot;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::app::{A_TXT, App, Options};
+use crate::app::{A_TXT, App, BASE, Options};
 
 /// Asks for a document with these headers.
 async fn ask(app: &App, headers: &[&str]) -> String {
@@ -151,8 +152,22 @@ async fn credentials_are_asked_for_before_the_body_is_looked_at() {
     let app = App::start().await;
     let answer = app.request("POST", "upload_url/", &[], b"{nonsense").await;
     assert_snapshot!(answer, @"401");
-    // Also when the client is still sending.
+    // Also when the client is still sending; and the connection can be used again.
     let long = vec![b' '; 512 << 10];
     let answer = app.request("POST", "upload_url/", &[], &long).await;
     assert_eq!(answer.status, 401);
+
+    let mut stream = app.connect().await;
+    for _ in 0..2 {
+        let head = format!(
+            "POST {BASE}/upload_url/ HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n",
+            long.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&long).await.unwrap();
+        let mut answer = [0; 1024];
+        let length = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..length].starts_with(b"HTTP/1.1 401"));
+        assert!(answer[..length].ends_with(b"\r\n\r\n"));
+    }
 }

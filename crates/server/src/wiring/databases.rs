@@ -1,0 +1,264 @@
+//! The databases: which store, and where its private halves lie.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use crypt_keeper_domain::model::Timestamp;
+use crypt_keeper_domain::ports::{
+    Accounts, AuditLog, KeyRegistry, MetadataStore, PrivateKeys, Probe,
+};
+pub use crypt_keeper_store_sql::{OpenError as DatabaseError, SchemaStatus};
+use tokio::runtime::Handle;
+
+use crate::config::{MetadataBackend, Settings};
+use crate::data_dir::DataDir;
+use crate::error::StartError;
+
+/// What operators ask of a database, beyond the domain's ports.
+#[async_trait]
+pub trait Database: Debug + Send + Sync {
+    /// Which one: `metadata database` or `key store`.
+    fn name(&self) -> &'static str;
+    /// Applies the migrations that are missing, all or none, and gives their names.
+    async fn migrate(&self) -> Result<Vec<String>, DatabaseError>;
+    /// How its tables compare with what this program needs.
+    async fn schema_status(&self) -> Result<SchemaStatus, DatabaseError>;
+    /// Milliseconds that its clock is ahead of `now`; `None` if it has no clock of its own.
+    async fn clock_skew(&self, now: Timestamp) -> Result<Option<i64>, DatabaseError>;
+    /// Answers what waits, and closes it.
+    async fn shutdown(&self);
+}
+
+/// The databases, through the domain's ports and as databases.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// Documents and their access lists.
+    pub store: Arc<dyn MetadataStore>,
+    /// Users and API keys.
+    pub accounts: Arc<dyn Accounts>,
+    /// The audit log.
+    pub audit: Arc<dyn AuditLog>,
+    /// Key pairs.
+    pub registry: Arc<dyn KeyRegistry>,
+    /// Sealed private halves.
+    pub private_keys: Arc<dyn PrivateKeys>,
+    /// Whether the metadata database is ready.
+    pub probe: Arc<dyn Probe>,
+    /// The metadata database and the key store, in this order.
+    pub databases: [Arc<dyn Database>; 2],
+}
+
+/// Whether a database that is not there may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// It is made.
+    Make,
+    /// It is an error: the command is for a service that was set up.
+    Refuse,
+}
+
+impl Stores {
+    /// Opens the databases that are configured. Their tables are neither looked at nor changed.
+    ///
+    /// # Errors
+    /// [`StartError::NotCompiledIn`], [`StartError::NoDatabase`], [`StartError::Part`].
+    pub async fn open(
+        settings: &Settings,
+        missing: Missing,
+        runtime: &Handle,
+    ) -> Result<Self, StartError> {
+        match &settings.metadata.backend {
+            MetadataBackend::Sqlite => {
+                let folder = DataDir::new(&settings.data_dir);
+                if missing == Missing::Refuse && !folder.metadata().exists() {
+                    return Err(StartError::NoDatabase(folder.metadata()));
+                }
+                folder.make()?;
+                open_sqlite(&folder, runtime).await
+            }
+            MetadataBackend::Postgres(postgres) => {
+                let keys = settings.keys.sealed_url.as_ref();
+                open_postgres(postgres, keys, runtime).await
+            }
+        }
+    }
+
+    /// Brings the tables up to date if `migrate`, and gives what was applied to which database;
+    /// else refuses tables that are not.
+    ///
+    /// # Errors
+    /// [`StartError::Outdated`], [`StartError::Part`] (a database of a newer version, too).
+    pub async fn ready_schema(&self, migrate: bool) -> Result<Vec<Applied>, StartError> {
+        let mut all = Vec::new();
+        for database in &self.databases {
+            let part = database.name();
+            if migrate {
+                let migrations = database.migrate().await.map_err(StartError::part(part))?;
+                if !migrations.is_empty() {
+                    all.push(Applied { part, migrations });
+                }
+                continue;
+            }
+            let status = database.schema_status().await;
+            match status.map_err(StartError::part(part))? {
+                SchemaStatus::UpToDate => {}
+                SchemaStatus::NeedsMigration(pending) => {
+                    return Err(StartError::Outdated { part, pending });
+                }
+                SchemaStatus::Newer { version } => {
+                    let error = DatabaseError::Newer { version };
+                    return Err(StartError::part(part)(error));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Answers what waits, and closes the databases.
+    pub async fn shutdown(&self) {
+        for database in &self.databases {
+            database.shutdown().await;
+        }
+    }
+}
+
+/// Migrations that were applied to a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Which database.
+    pub part: &'static str,
+    /// The names of the migrations.
+    pub migrations: Vec<String>,
+}
+
+/// A store that is every port of the metadata database at once.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn stores<S, K>(store: S, keys: K) -> Stores
+where
+    S: MetadataStore + Accounts + AuditLog + KeyRegistry + Probe + Database,
+    K: PrivateKeys + Database,
+{
+    let store = Arc::new(store);
+    let keys = Arc::new(keys);
+    Stores {
+        store: Arc::clone(&store) as _,
+        accounts: Arc::clone(&store) as _,
+        audit: Arc::clone(&store) as _,
+        registry: Arc::clone(&store) as _,
+        private_keys: Arc::clone(&keys) as _,
+        probe: Arc::clone(&store) as _,
+        databases: [store, keys],
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+macro_rules! database {
+    ($type:ty, $name:literal, |$database:ident, $now:ident| $skew:expr) => {
+        #[async_trait]
+        impl Database for $type {
+            fn name(&self) -> &'static str {
+                $name
+            }
+
+            async fn migrate(&self) -> Result<Vec<String>, DatabaseError> {
+                <$type>::migrate(self).await
+            }
+
+            async fn schema_status(&self) -> Result<SchemaStatus, DatabaseError> {
+                <$type>::schema_status(self).await
+            }
+
+            async fn clock_skew(&self, $now: Timestamp) -> Result<Option<i64>, DatabaseError> {
+                let $database = self;
+                $skew
+            }
+
+            async fn shutdown(&self) {
+                <$type>::shutdown(self).await;
+            }
+        }
+    };
+}
+
+#[cfg(feature = "sqlite")]
+async fn open_sqlite(folder: &DataDir, runtime: &Handle) -> Result<Stores, StartError> {
+    use crypt_keeper_store_sql::{SqlitePrivateKeys, SqliteStore};
+    let store = SqliteStore::open(&folder.metadata(), runtime.clone()).await;
+    let keys = SqlitePrivateKeys::open(&folder.keys(), runtime.clone()).await;
+    Ok(stores(
+        store.map_err(StartError::part("metadata database"))?,
+        keys.map_err(StartError::part("key store"))?,
+    ))
+}
+
+#[cfg(feature = "sqlite")]
+database!(
+    crypt_keeper_store_sql::SqliteStore,
+    "metadata database",
+    |database, now| database.clock_skew(now).await.map(Some)
+);
+
+#[cfg(feature = "sqlite")]
+database!(
+    crypt_keeper_store_sql::SqlitePrivateKeys,
+    "key store",
+    |_database, _now| Ok(None)
+);
+
+#[cfg(not(feature = "sqlite"))]
+async fn open_sqlite(_folder: &DataDir, _runtime: &Handle) -> Result<Stores, StartError> {
+    Err(StartError::NotCompiledIn {
+        key: "metadata.backend",
+        backend: "sqlite",
+    })
+}
+
+#[cfg(feature = "postgres")]
+async fn open_postgres(
+    postgres: &crate::config::Postgres,
+    keys_url: Option<&crate::config::SecretUrl>,
+    runtime: &Handle,
+) -> Result<Stores, StartError> {
+    use crypt_keeper_store_sql::{PostgresOptions, PostgresPrivateKeys, PostgresStore};
+    let options = |url: &crate::config::SecretUrl, pool_size| PostgresOptions {
+        url: url.to_secret(),
+        pool_size,
+        runtime: runtime.clone(),
+    };
+    let store = PostgresStore::connect(options(&postgres.url, postgres.pool_size)).await;
+    let store = store.map_err(StartError::part("metadata database"))?;
+    let keys_options = options(keys_url.unwrap_or(&postgres.url), KEY_STORE_POOL);
+    let keys = PostgresPrivateKeys::connect(keys_options).await;
+    Ok(stores(store, keys.map_err(StartError::part("key store"))?))
+}
+
+/// Private halves are read once in ten minutes.
+#[cfg(feature = "postgres")]
+const KEY_STORE_POOL: u16 = 2;
+
+#[cfg(feature = "postgres")]
+database!(
+    crypt_keeper_store_sql::PostgresStore,
+    "metadata database",
+    |database, now| database.clock_skew(now).await.map(Some)
+);
+
+#[cfg(feature = "postgres")]
+database!(
+    crypt_keeper_store_sql::PostgresPrivateKeys,
+    "key store",
+    |_database, _now| Ok(None)
+);
+
+#[cfg(not(feature = "postgres"))]
+async fn open_postgres(
+    _postgres: &crate::config::Postgres,
+    _keys: Option<&crate::config::SecretUrl>,
+    _runtime: &Handle,
+) -> Result<Stores, StartError> {
+    Err(StartError::NotCompiledIn {
+        key: "metadata.backend",
+        backend: "postgres",
+    })
+}
