@@ -1,13 +1,30 @@
 //! A PostgreSQL database for each test.
 
 use crypt_keeper_store_sql::{PostgresOptions, PostgresStore};
-use crypt_keeper_test_services::{self as services, PostgresAccess};
+use std::net::{SocketAddr, ToSocketAddrs as _};
+
+use crypt_keeper_test_services::{self as services, Fault, FaultProxy, PostgresAccess};
 use tokio::runtime::Handle;
+use tokio_postgres::config::Host;
 
 /// A database of a test's own, on the server that tests share.
 pub(crate) struct Database {
     access: PostgresAccess,
     name: String,
+    proxy: FaultProxy,
+}
+
+/// The connections of a test's store.
+pub(crate) const POOL_SIZE: u16 = 8;
+
+/// Where a server is, by its URL.
+fn server_of(url: &str) -> (String, u16) {
+    let config: tokio_postgres::Config = url.parse().unwrap();
+    let Some(Host::Tcp(host)) = config.get_hosts().first() else {
+        panic!("the tests reach PostgreSQL by TCP");
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    (host.clone(), port)
 }
 
 impl Database {
@@ -17,7 +34,15 @@ impl Database {
         tokio::task::spawn_blocking(|| {
             let access = services::postgres()?;
             let name = access.create_fresh_database("store_sql", None).unwrap();
-            Some(Self { access, name })
+            let (host, port) = server_of(&access.url(&name));
+            let mut upstream = (host.as_str(), port).to_socket_addrs().unwrap();
+            let upstream: SocketAddr = upstream.next().unwrap();
+            let proxy = FaultProxy::start(upstream).unwrap();
+            Some(Self {
+                access,
+                name,
+                proxy,
+            })
         })
         .await
         .unwrap()
@@ -25,6 +50,25 @@ impl Database {
 
     pub(crate) fn url(&self) -> String {
         self.access.url(&self.name)
+    }
+
+    /// The same through a proxy that can be cut.
+    pub(crate) fn proxied_url(&self) -> String {
+        let url = self.url();
+        let (host, port) = server_of(&url);
+        let server = format!("{host}:{port}");
+        assert!(url.contains(&server), "the URL names host and port");
+        url.replacen(&server, &self.proxy.address().to_string(), 1)
+    }
+
+    /// Resets the proxy's connections, and refuses new ones.
+    pub(crate) fn cut_off(&self) {
+        self.proxy.set(Fault::Refuse).unwrap();
+    }
+
+    /// Takes connections again.
+    pub(crate) fn bring_back(&self) {
+        self.proxy.set(Fault::None).unwrap();
     }
 
     pub(crate) async fn client(&self) -> Client {
@@ -41,7 +85,7 @@ impl Database {
 pub(crate) fn options(url: &str) -> PostgresOptions {
     PostgresOptions {
         url: url.to_owned().into(),
-        pool_size: 8,
+        pool_size: POOL_SIZE,
         runtime: Handle::current(),
     }
 }

@@ -26,13 +26,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
-    Harness, PrivateKeysHarness, StoreHarness, accounts_laws, audit_log_laws, key_registry_laws,
-    metadata_store_laws, private_keys_laws,
+    Harness, Outage, PrivateKeysHarness, StoreHarness, accounts_laws, audit_log_laws,
+    key_registry_laws, metadata_store_laws, private_keys_laws, private_keys_outage_laws,
+    row_lock_laws, store_outage_laws,
 };
 use crypt_keeper_domain::model::{DocumentId, RetentionClass, Timestamp};
 use crypt_keeper_domain::ports::{Accounts, AuditLog, KeyRegistry, MetadataStore, PrivateKeys};
 use crypt_keeper_store_sql::{PostgresPrivateKeys, PostgresStore};
-use database::{Database, migrated, options};
+use database::{Database, POOL_SIZE, migrated, options};
 
 struct Store {
     store: Arc<PostgresStore>,
@@ -41,11 +42,27 @@ struct Store {
 
 async fn store() -> Option<Store> {
     let database = Database::create().await?;
-    let store = migrated(&database.url()).await;
+    let store = migrated(&database.proxied_url()).await;
     Some(Store {
         store: Arc::new(store),
         database,
     })
+}
+
+/// The network between store and server is cut.
+#[async_trait]
+impl Outage for Store {
+    async fn begin(&self) {
+        self.database.cut_off();
+    }
+
+    async fn end(&self) {
+        self.database.bring_back();
+    }
+
+    fn pool_size(&self) -> usize {
+        POOL_SIZE.into()
+    }
 }
 
 #[async_trait]
@@ -86,6 +103,8 @@ metadata_store_laws!(store());
 accounts_laws!(store());
 audit_log_laws!(store());
 key_registry_laws!(store());
+row_lock_laws!(store());
+store_outage_laws!(store());
 
 struct Keys {
     store: Arc<PostgresPrivateKeys>,
@@ -94,7 +113,7 @@ struct Keys {
 
 async fn keys() -> Option<Keys> {
     let database = Database::create().await?;
-    let store = PostgresPrivateKeys::connect(options(&database.url()))
+    let store = PostgresPrivateKeys::connect(options(&database.proxied_url()))
         .await
         .unwrap();
     store.migrate().await.unwrap();
@@ -102,6 +121,22 @@ async fn keys() -> Option<Keys> {
         store: Arc::new(store),
         database,
     })
+}
+
+/// The network between store and server is cut.
+#[async_trait]
+impl Outage for Keys {
+    async fn begin(&self) {
+        self.database.cut_off();
+    }
+
+    async fn end(&self) {
+        self.database.bring_back();
+    }
+
+    fn pool_size(&self) -> usize {
+        POOL_SIZE.into()
+    }
 }
 
 #[async_trait]
@@ -119,6 +154,7 @@ impl PrivateKeysHarness for Keys {
 }
 
 private_keys_laws!(keys());
+private_keys_outage_laws!(keys());
 
 /// The id of no document.
 fn document_id() -> DocumentId {

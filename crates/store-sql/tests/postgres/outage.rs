@@ -17,10 +17,7 @@ use crypt_keeper_test_services::{
     Fault, FaultProxy, Postgres, PostgresOptions as ServerOptions, StopMode, require_or_skip,
 };
 
-use crate::database::{migrated, options};
-
-/// As the options of these tests say.
-const POOL_SIZE: usize = 8;
+use crate::database::{POOL_SIZE, migrated, options};
 
 struct Rig {
     store: Arc<PostgresStore>,
@@ -139,7 +136,7 @@ async fn after_an_outage_at_most_a_pools_size_of_requests_fail() {
         failed += usize::from(is_unavailable(&store.list_pairs().await));
     }
     assert!(
-        failed <= POOL_SIZE,
+        failed <= usize::from(POOL_SIZE),
         "{failed} requests failed after the server's return"
     );
     assert!(store.check().await.is_ok());

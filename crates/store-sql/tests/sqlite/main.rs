@@ -22,14 +22,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
-    Harness, PrivateKeysHarness, StoreHarness, accounts_laws, audit_log_laws, key_registry_laws,
-    metadata_store_laws, private_keys_laws,
+    Harness, Outage, PrivateKeysHarness, StoreHarness, accounts_laws, audit_log_laws,
+    key_registry_laws, metadata_store_laws, private_keys_laws, private_keys_outage_laws,
+    row_lock_laws, store_outage_laws,
 };
 use crypt_keeper_domain::model::Timestamp;
 use crypt_keeper_domain::ports::{Accounts, AuditLog, KeyRegistry, MetadataStore, PrivateKeys};
 use crypt_keeper_store_sql::{SqlitePrivateKeys, SqliteStore};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
+
+/// The most connections that a store keeps to its file.
+const CONNECTIONS: usize = 4;
 
 struct Store {
     store: Arc<SqliteStore>,
@@ -59,6 +63,22 @@ async fn store() -> Option<Store> {
     let mut store = Store::open(&folder.path().join("metadata.db")).await;
     store._folder = Some(folder);
     Some(store)
+}
+
+/// The folder that the file is in is not mounted, so to speak.
+#[async_trait]
+impl Outage for Store {
+    async fn begin(&self) {
+        std::fs::rename(&self.path, self.path.with_extension("away")).unwrap();
+    }
+
+    async fn end(&self) {
+        std::fs::rename(self.path.with_extension("away"), &self.path).unwrap();
+    }
+
+    fn pool_size(&self) -> usize {
+        CONNECTIONS
+    }
 }
 
 #[async_trait]
@@ -98,9 +118,12 @@ metadata_store_laws!(store());
 accounts_laws!(store());
 audit_log_laws!(store());
 key_registry_laws!(store());
+row_lock_laws!(store());
+store_outage_laws!(store());
 
 struct Keys {
     store: Arc<SqlitePrivateKeys>,
+    path: PathBuf,
     _folder: TempDir,
 }
 
@@ -113,8 +136,25 @@ async fn keys() -> Option<Keys> {
     store.migrate().await.unwrap();
     Some(Keys {
         store: Arc::new(store),
+        path,
         _folder: folder,
     })
+}
+
+/// The folder that the file is in is not mounted, so to speak.
+#[async_trait]
+impl Outage for Keys {
+    async fn begin(&self) {
+        std::fs::rename(&self.path, self.path.with_extension("away")).unwrap();
+    }
+
+    async fn end(&self) {
+        std::fs::rename(self.path.with_extension("away"), &self.path).unwrap();
+    }
+
+    fn pool_size(&self) -> usize {
+        CONNECTIONS
+    }
 }
 
 #[async_trait]
@@ -131,3 +171,4 @@ impl PrivateKeysHarness for Keys {
 }
 
 private_keys_laws!(keys());
+private_keys_outage_laws!(keys());
