@@ -8,6 +8,7 @@
 
 mod app;
 mod blobs;
+mod fuzz;
 mod health;
 mod limits;
 mod request_ids;
