@@ -167,6 +167,7 @@ impl Fixtures {
             created_at: self.at,
             expires_at: None,
             hold: false,
+            key_exposed: false,
         }
     }
 

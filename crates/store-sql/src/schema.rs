@@ -27,6 +27,7 @@ diesel::table! {
         created_at -> Timestamp,
         expires_at -> Nullable<Timestamp>,
         hold -> Bool,
+        key_exposed -> Bool,
     }
 }
 
@@ -122,4 +123,6 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(documents, entries, key_pairs, users, api_keys);
+diesel::allow_tables_to_appear_in_same_query!(
+    documents, entries, key_pairs, users, api_keys, audit
+);

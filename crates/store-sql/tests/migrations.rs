@@ -19,7 +19,7 @@ fn both_databases_have_the_same_migrations() {
 
 /// The columns of the tables, which both databases must have under the same names.
 fn columns(set: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let mut tables = BTreeMap::new();
+    let mut tables: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for name in names(set) {
         let up = script(set, &name, "up.sql");
         for table in up.split("CREATE TABLE ").skip(1) {
@@ -30,6 +30,15 @@ fn columns(set: &str) -> BTreeMap<String, BTreeSet<String>> {
             let columns = columns.map(|line| line.split(' ').next().unwrap().to_owned());
             tables.insert(table.to_owned(), columns.collect());
         }
+        for change in up.split("ALTER TABLE ").skip(1) {
+            let mut words = change.split_whitespace();
+            let table = tables.get_mut(words.next().unwrap()).unwrap();
+            assert_eq!(
+                words.by_ref().take(2).collect::<Vec<_>>(),
+                ["ADD", "COLUMN"]
+            );
+            table.insert(words.next().unwrap().to_owned());
+        }
     }
     tables
 }
@@ -38,6 +47,7 @@ fn columns(set: &str) -> BTreeMap<String, BTreeSet<String>> {
 fn both_databases_have_the_same_tables_and_columns() {
     let postgres = columns("postgres");
     assert!(postgres["documents"].contains("key_commitment"));
+    assert!(postgres["documents"].contains("key_exposed"));
     assert_eq!(postgres, columns("sqlite"));
     assert_eq!(
         columns("private-keys/postgres"),

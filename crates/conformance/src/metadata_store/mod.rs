@@ -5,6 +5,7 @@ mod change;
 mod insert;
 mod pages;
 mod release;
+mod rewrap;
 
 pub use access::{find_shows_only_the_callers_entries, grant_is_idempotent, revoked_is_gone};
 pub use change::change_needs_the_seen_version;
@@ -14,6 +15,10 @@ pub use insert::{
 };
 pub use pages::pages_show_each_document_once;
 pub use release::{no_release_after_a_revoke, release_is_recorded_or_refused};
+pub use rewrap::{
+    exposed_stays_exposed, rewrap_changes_the_wrap_alone,
+    rewrap_needs_the_seen_serial_and_an_active_pair, wrapped_documents_are_counted,
+};
 
 /// Makes a test of every law of `MetadataStore`; takes an expression whose future gives
 /// `Option<impl StoreHarness>`.
@@ -36,6 +41,10 @@ macro_rules! metadata_store_laws {
                 no_release_after_a_revoke,
                 pages_show_each_document_once,
                 change_needs_the_seen_version,
+                rewrap_needs_the_seen_serial_and_an_active_pair,
+                rewrap_changes_the_wrap_alone,
+                exposed_stays_exposed,
+                wrapped_documents_are_counted,
             ]
         );
     };

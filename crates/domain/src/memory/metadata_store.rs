@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::ops::Bound;
 
 use async_trait::async_trait;
@@ -6,12 +7,12 @@ use super::MemoryStore;
 use super::store::Rows;
 use crate::access::{self, Decision};
 use crate::model::{
-    Document, DocumentId, DocumentState, Entry, KeyPair, Page, PageRequest, Principal, Record,
-    UserState,
+    AuditAction, Document, DocumentId, DocumentState, Entry, KeyPair, KeyState, Page, PageRequest,
+    Principal, Record, Serial, UserState, WrappedKey,
 };
 use crate::ports::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
-    ReleaseOutcome, StoreError,
+    ReleaseOutcome, Rewrap, RewrapOutcome, StoreError, WalkStep, Walked,
 };
 
 #[async_trait]
@@ -30,13 +31,7 @@ impl MetadataStore for MemoryStore {
         if !document.id.may_be_inserted_at(now) {
             return Ok(InsertOutcome::OutsideWindow);
         }
-        let wrapped = &document.wrapped_key;
-        let may_wrap = rows.pairs.get(&wrapped.serial).is_some_and(|pair| {
-            pair.state.may_wrap()
-                && pair.scope == wrapped.scope
-                && pair.algorithm == wrapped.algorithm
-        });
-        if !may_wrap {
+        if !may_have_wrapped(&rows, &document.wrapped_key) {
             return Ok(InsertOutcome::KeyPairNotActive);
         }
         rows.record(std::slice::from_ref(record))?;
@@ -170,6 +165,73 @@ impl MetadataStore for MemoryStore {
         }
         Ok(Change::Changed)
     }
+
+    async fn rewrap(&self, rewraps: &[Rewrap]) -> Result<Vec<RewrapOutcome>, StoreError> {
+        let mut rows = self.rows()?;
+        rewraps.iter().map(|one| rewrap(&mut rows, one)).collect()
+    }
+
+    async fn mark_exposed(&self, serial: Serial, step: &WalkStep) -> Result<Walked, StoreError> {
+        let mut rows = self.rows()?;
+        let left_it: HashSet<DocumentId> = rows
+            .audit
+            .values()
+            .filter(|entry| entry.action == AuditAction::DocumentRewrapped)
+            .filter(|entry| entry.serial == Some(serial))
+            .filter_map(|entry| entry.document)
+            .collect();
+        let (documents, next) = rows.step(step);
+        let mut count = 0;
+        for document in documents {
+            let was_under = document.wrapped_key.serial == serial || left_it.contains(&document.id);
+            if was_under && !document.key_exposed {
+                document.key_exposed = true;
+                count += 1;
+            }
+        }
+        Ok(Walked { count, next })
+    }
+
+    async fn count_wrapped_by(
+        &self,
+        serial: Serial,
+        step: &WalkStep,
+    ) -> Result<Walked, StoreError> {
+        let mut rows = self.rows()?;
+        let (documents, next) = rows.step(step);
+        let needs_it = |document: &&mut Document| {
+            document.wrapped_key.serial == serial && document.state != DocumentState::Deleted
+        };
+        let count = documents.into_iter().filter(needs_it).count() as u64;
+        Ok(Walked { count, next })
+    }
+}
+
+/// Whether the pair that a wrap names is active, and of the wrap's scope and algorithm.
+fn may_have_wrapped(rows: &Rows, wrapped: &WrappedKey) -> bool {
+    rows.pairs.get(&wrapped.serial).is_some_and(|pair| {
+        pair.state.may_wrap() && pair.scope == wrapped.scope && pair.algorithm == wrapped.algorithm
+    })
+}
+
+fn rewrap(rows: &mut Rows, rewrap: &Rewrap) -> Result<RewrapOutcome, StoreError> {
+    let Some(document) = rows.document(rewrap.document) else {
+        return Ok(RewrapOutcome::Missing);
+    };
+    if document.wrapped_key.serial != rewrap.seen_serial {
+        return Ok(RewrapOutcome::Stale);
+    }
+    let left = pair_of(rows, document)?;
+    if left.scope != rewrap.wrapped.scope || !may_have_wrapped(rows, &rewrap.wrapped) {
+        return Ok(RewrapOutcome::KeyPairNotActive);
+    }
+    let exposed = left.state == KeyState::Compromised;
+    rows.record(std::slice::from_ref(&rewrap.record))?;
+    if let Some(document) = rows.document_mut(rewrap.document) {
+        document.wrapped_key = rewrap.wrapped.clone();
+        document.key_exposed |= exposed;
+    }
+    Ok(RewrapOutcome::Rewrapped)
 }
 
 fn pair_of<'a>(rows: &'a Rows, document: &Document) -> Result<&'a KeyPair, StoreError> {

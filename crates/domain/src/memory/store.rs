@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::FaultSwitch;
@@ -6,7 +7,7 @@ use crate::model::{
     ApiKey, ApiKeyId, AuditEntry, AuditId, Document, DocumentId, Entry, KeyPair, Record,
     RetentionClass, Serial, User, UserId,
 };
-use crate::ports::{Clock, StoreError};
+use crate::ports::{Clock, StoreError, WalkStep};
 
 /// Metadata store, accounts, audit log and key registry in one: all rows lie behind one lock, so
 /// that every act is atomic. Each port is in a file of its own.
@@ -59,6 +60,23 @@ impl Rows {
 
     pub(super) fn document_mut(&mut self, id: DocumentId) -> Option<&mut Document> {
         self.documents.get_mut(&(id.class(), id))
+    }
+
+    /// The documents that a step looks at, and where the next one begins.
+    pub(super) fn step(&mut self, step: &WalkStep) -> (Vec<&mut Document>, Option<DocumentId>) {
+        let limit = usize::try_from(step.examine.get()).unwrap_or(usize::MAX);
+        let after = step
+            .after
+            .map_or(Bound::Unbounded, |id| Bound::Excluded((id.class(), id)));
+        let documents: Vec<_> = self
+            .documents
+            .range_mut((after, Bound::Unbounded))
+            .take(limit)
+            .map(|(_, document)| document)
+            .collect();
+        let last = documents.last().map(|document| document.id);
+        let next = last.filter(|_| documents.len() == limit);
+        (documents, next)
     }
 
     pub(super) fn entries(&self, id: DocumentId) -> &[Entry] {

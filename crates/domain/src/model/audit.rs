@@ -52,6 +52,9 @@ named! {
         EntryRevoked = "entry.revoked",
         /// A document's state, expiry or hold was changed.
         DocumentChanged = "document.changed",
+        /// A document's key was wrapped under another key pair; the entry's serial is that of the
+        /// pair it left.
+        DocumentRewrapped = "document.rewrapped",
         /// An account was made.
         UserCreated = "user.created",
         /// An account was disabled.
@@ -66,7 +69,19 @@ named! {
         KeyPairCreated = "key_pair.created",
         /// A key pair became the one that wraps new document keys of its scope.
         KeyPairActivated = "key_pair.activated",
-        /// A key pair changed its state in another way.
+        /// A key pair was stopped for now.
+        KeyPairSuspended = "key_pair.suspended",
+        /// A suspended key pair was put to use again.
+        KeyPairResumed = "key_pair.resumed",
+        /// A key pair was declared known to others.
+        KeyPairCompromised = "key_pair.compromised",
+        /// A key pair's destruction was scheduled.
+        DestructionScheduled = "key_pair.destruction_scheduled",
+        /// A key pair's scheduled destruction was called off.
+        DestructionCancelled = "key_pair.destruction_cancelled",
+        /// A key pair's private half was erased.
+        KeyPairDestroyed = "key_pair.destroyed",
+        /// A key pair changed its state in another way: it was rotated out.
         KeyPairChanged = "key_pair.changed",
     }
 }

@@ -57,6 +57,10 @@ pub struct Document {
     pub expires_at: Option<Timestamp>,
     /// Whether a legal hold keeps it.
     pub hold: bool,
+    /// Whether its key was ever wrapped under a key pair that was found compromised: whoever has
+    /// that private half and an old copy of the wrap has the key. Wrapping anew does not cure it,
+    /// so this is never taken back; only a new upload, under a new key, helps.
+    pub key_exposed: bool,
 }
 
 impl Document {

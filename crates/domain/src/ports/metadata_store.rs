@@ -1,11 +1,12 @@
 use std::fmt::Debug;
+use std::num::NonZeroU32;
 
 use async_trait::async_trait;
 
 use super::StoreError;
 use crate::model::{
     ApiKeyId, Document, DocumentId, DocumentState, Entry, KeyState, Page, PageRequest, Principal,
-    Record, Rights, Serial, StoredObject, Timestamp, UserId,
+    Record, Rights, Serial, StoredObject, Timestamp, UserId, WrappedKey,
 };
 
 /// Documents and their access lists.
@@ -25,6 +26,11 @@ use crate::model::{
 /// - `no_release_after_a_revoke`: in a race, none recorded after the revoke was acknowledged.
 /// - `pages_show_each_document_once`, whatever is inserted meanwhile.
 /// - `change_needs_the_seen_version`.
+/// - `rewrap_needs_the_seen_serial_and_an_active_pair`, of the scope that the document is of.
+/// - `rewrap_changes_the_wrap_alone`, and of many at once one takes place.
+/// - `exposed_stays_exposed`: documents under a compromised pair are marked, by the mark or by the
+///   rewrap that takes them away from it, and so are those that had left it before.
+/// - `wrapped_documents_are_counted`: each live one once, whatever the steps.
 ///
 /// Stores that can be away keep those of `crypt_keeper_conformance::outage` too, and stores that
 /// can lock a row `row_locks::no_insert_after_its_pair_was_stopped`.
@@ -96,6 +102,27 @@ pub trait MetadataStore: Debug + Send + Sync + 'static {
         change: &DocumentChange,
         record: &Record,
     ) -> Result<Change, StoreError>;
+
+    /// Puts other wraps in the place of those of some documents. Each is an act of its own, with
+    /// its record, and is answered in its place; a store may commit them together. On an error
+    /// some or none have taken place, and repeating them is harmless.
+    ///
+    /// A rewrap takes place if the document's key is still wrapped under the pair that was seen,
+    /// and the new pair is active and of that pair's scope: as in [`insert`](Self::insert), whoever
+    /// ends the new pair's active life waits for it or is seen. It changes neither the document's
+    /// version nor anything else of it, but marks it [exposed](Document::key_exposed) if the pair
+    /// it leaves is compromised.
+    async fn rewrap(&self, rewraps: &[Rewrap]) -> Result<Vec<RewrapOutcome>, StoreError>;
+
+    /// Marks those documents of a step [exposed](Document::key_exposed) that are wrapped under
+    /// `serial` or, as the audit log says, once were; counts those that were not marked before.
+    /// Deleted documents are marked too.
+    async fn mark_exposed(&self, serial: Serial, step: &WalkStep) -> Result<Walked, StoreError>;
+
+    /// Counts the live documents of a step whose key is wrapped under `serial`: those that are not
+    /// deleted. Expired ones count until they are: a legal hold may keep them.
+    async fn count_wrapped_by(&self, serial: Serial, step: &WalkStep)
+    -> Result<Walked, StoreError>;
 }
 
 /// What became of an insert.
@@ -185,4 +212,65 @@ pub enum DocumentChange {
     State(DocumentState),
     /// Its expiry.
     ExpiresAt(Option<Timestamp>),
+}
+
+/// Another wrap of a document's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewrap {
+    /// The document.
+    pub document: DocumentId,
+    /// The pair that its key was seen to be wrapped under.
+    pub seen_serial: Serial,
+    /// The new wrap.
+    pub wrapped: WrappedKey,
+    /// Its record: [`DocumentRewrapped`](crate::model::AuditAction::DocumentRewrapped), with the
+    /// document and, as the serial, the pair that it leaves.
+    pub record: Record,
+}
+
+/// What became of a rewrap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RewrapOutcome {
+    /// The document's key is wrapped under the new pair.
+    Rewrapped,
+    /// Nothing was done: the key is not wrapped under the pair that was seen (any more).
+    Stale,
+    /// Nothing was done: the new pair is not active (any more), or not of the algorithm or scope.
+    KeyPairNotActive,
+    /// There is no such document.
+    Missing,
+}
+
+/// One step of a walk over all documents, in the order of class and id. A step is bounded by what
+/// it looks at, not by what it finds, so that none takes long however many documents there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WalkStep {
+    /// The last document of the step before; `None` at the beginning.
+    pub after: Option<DocumentId>,
+    /// How many documents to look at, at most.
+    pub examine: NonZeroU32,
+}
+
+impl WalkStep {
+    /// How many documents a step looks at unless told otherwise.
+    pub const EXAMINE: NonZeroU32 = NonZeroU32::new(10_000).unwrap();
+}
+
+impl Default for WalkStep {
+    /// The first of a walk in steps of 10,000.
+    fn default() -> Self {
+        Self {
+            after: None,
+            examine: Self::EXAMINE,
+        }
+    }
+}
+
+/// What a step of a walk came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walked {
+    /// How many documents it was about.
+    pub count: u64,
+    /// Where the next step begins; `None` if this was the last.
+    pub next: Option<DocumentId>,
 }

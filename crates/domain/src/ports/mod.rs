@@ -28,7 +28,7 @@ pub use key_registry::{KeyRegistry, RegistryChange};
 pub use key_vault::{KeyVault, Purpose, VaultError, WrapContext};
 pub use metadata_store::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
-    ReleaseOutcome,
+    ReleaseOutcome, Rewrap, RewrapOutcome, WalkStep, Walked,
 };
 pub use private_keys::{PrivateKeys, SealedPrivateHalf};
 pub use probe::{Probe, ProbeError};

@@ -129,6 +129,7 @@ impl RequestUpload {
             created_at: context.at,
             expires_at: None,
             hold: false,
+            key_exposed: false,
         };
         for _ in 0..WRAP_ATTEMPTS {
             let mut audit =

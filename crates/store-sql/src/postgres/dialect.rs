@@ -7,6 +7,7 @@ use diesel::sql_types::{BigInt, Bool};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
+use crate::rows::KeyPairRow;
 use crate::schema::{key_pairs, users};
 use crate::sql_types::SqlUuid;
 
@@ -33,6 +34,18 @@ pub(super) async fn lock_pairs(conn: &mut Conn, serials: &[i64]) -> QueryResult<
         .load::<i64>(conn)
         .await?;
     Ok(())
+}
+
+/// The pairs of these serials, locked against changes until our transaction has ended, in the order
+/// in which everybody locks them.
+pub(super) async fn share_pairs(conn: &mut Conn, serials: &[i64]) -> QueryResult<Vec<KeyPairRow>> {
+    key_pairs::table
+        .filter(key_pairs::serial.eq_any(serials))
+        .order(key_pairs::serial.asc())
+        .select(KeyPairRow::as_select())
+        .for_share()
+        .load(conn)
+        .await
 }
 
 /// Whether a migration was ever applied.

@@ -1,10 +1,11 @@
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{
-    Document, DocumentId, DocumentState, Entry, Page, PageRequest, Principal, PrincipalKind, Record,
+    Document, DocumentId, DocumentState, Entry, Page, PageRequest, Principal, PrincipalKind,
+    Record, Serial,
 };
 use crypt_keeper_domain::ports::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
-    ReleaseOutcome, StoreError,
+    ReleaseOutcome, Rewrap, RewrapOutcome, StoreError, WalkStep, Walked,
 };
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
@@ -15,7 +16,7 @@ use futures_util::FutureExt as _;
 
 use super::super::{Conn, Database, Store, hot};
 use super::accounts::one_more;
-use super::{Done, record};
+use super::{Done, record, wraps};
 use crate::error::Failure;
 use crate::rows::{AuditRow, DocumentRow, EntryRow, WrapColumns, row_key, sql_time, stored_size};
 use crate::schema::{documents, entries, key_pairs};
@@ -145,6 +146,28 @@ impl MetadataStore for Store {
             .boxed()
         })
         .await
+    }
+
+    async fn rewrap(&self, rewraps: &[Rewrap]) -> Result<Vec<RewrapOutcome>, StoreError> {
+        let rewraps = rewraps.iter().map(wraps::NewWrap::from).collect();
+        self.write(move |conn| wraps::rewrap(conn, rewraps).boxed())
+            .await
+    }
+
+    async fn mark_exposed(&self, serial: Serial, step: &WalkStep) -> Result<Walked, StoreError> {
+        let step = *step;
+        self.write(move |conn| wraps::mark_exposed(conn, serial, step).boxed())
+            .await
+    }
+
+    async fn count_wrapped_by(
+        &self,
+        serial: Serial,
+        step: &WalkStep,
+    ) -> Result<Walked, StoreError> {
+        let step = *step;
+        self.read(move |conn| wraps::count(conn, serial, step).boxed())
+            .await
     }
 }
 

@@ -9,6 +9,7 @@ mod documents;
 mod key_registry;
 mod private_keys;
 pub(super) mod schema_version;
+mod wraps;
 
 use diesel::QueryResult;
 use diesel_async::RunQueryDsl;

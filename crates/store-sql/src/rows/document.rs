@@ -34,6 +34,7 @@ pub(crate) struct DocumentRow {
     pub(crate) created_at: NaiveDateTime,
     pub(crate) expires_at: Option<NaiveDateTime>,
     pub(crate) hold: bool,
+    pub(crate) key_exposed: bool,
 }
 
 /// The primary key of a document: its class, a function of the id, and the id.
@@ -69,6 +70,7 @@ impl From<&Document> for DocumentRow {
             created_at: sql_time(document.created_at),
             expires_at: document.expires_at.map(sql_time),
             hold: document.hold,
+            key_exposed: document.key_exposed,
         }
     }
 }
@@ -137,6 +139,7 @@ impl DocumentRow {
             created_at: timestamp(self.created_at),
             expires_at: self.expires_at.map(timestamp),
             hold: self.hold,
+            key_exposed: self.key_exposed,
         })
     }
 }

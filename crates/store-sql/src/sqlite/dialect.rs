@@ -8,7 +8,8 @@ use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use crate::schema::users;
+use crate::rows::KeyPairRow;
+use crate::schema::{key_pairs, users};
 use crate::sql_types::SqlUuid;
 
 /// Whether there is such a user; in a write transaction nobody changes him meanwhile.
@@ -22,6 +23,15 @@ pub(super) async fn lock_user(conn: &mut Conn, id: SqlUuid) -> QueryResult<bool>
 #[expect(clippy::unused_async, reason = "PostgreSQL's twin waits")]
 pub(super) async fn lock_pairs(_: &mut Conn, _: &[i64]) -> QueryResult<()> {
     Ok(())
+}
+
+/// The pairs of these serials; in a write transaction nobody changes them meanwhile.
+pub(super) async fn share_pairs(conn: &mut Conn, serials: &[i64]) -> QueryResult<Vec<KeyPairRow>> {
+    key_pairs::table
+        .filter(key_pairs::serial.eq_any(serials))
+        .select(KeyPairRow::as_select())
+        .load(conn)
+        .await
 }
 
 /// Whether a migration was ever applied.

@@ -116,6 +116,7 @@ pub(super) struct Statement {
     created_at: Vec<NaiveDateTime>,
     expires_at: Vec<Option<NaiveDateTime>>,
     holds: Vec<bool>,
+    exposed: Vec<bool>,
     scopes: Vec<String>,
     made_at: Vec<Option<NaiveDateTime>>,
     principal_kinds: Vec<String>,
@@ -159,6 +160,7 @@ impl Statement {
         self.created_at.push(document.created_at);
         self.expires_at.push(document.expires_at);
         self.holds.push(document.hold);
+        self.exposed.push(document.key_exposed);
         self.scopes.push(request.scope.clone());
         self.made_at.push(request.made_at);
         let entry = request.entry.clone();
@@ -193,6 +195,7 @@ impl Statement {
         arrays.bind::<Timestamp, _>(&self.created_at)?;
         arrays.bind::<Nullable<Timestamp>, _>(&self.expires_at)?;
         arrays.bind::<Bool, _>(&self.holds)?;
+        arrays.bind::<Bool, _>(&self.exposed)?;
         arrays.bind::<Text, _>(&self.scopes)?;
         arrays.bind::<Nullable<Timestamp>, _>(&self.made_at)?;
         arrays.bind::<Text, _>(&self.principal_kinds)?;
@@ -206,7 +209,7 @@ impl Statement {
 
 const DOCUMENT_COLUMNS: &str = "retention_class, id, state, version, owner, name, content_length, \
      content_type, compressed, format, wrap_algorithm, key_serial, wrapped_key, key_commitment, \
-     object_key, size, etag, version_id, created_at, expires_at, hold";
+     object_key, size, etag, version_id, created_at, expires_at, hold, key_exposed";
 
 /// What the statement asks besides the document: the scope, the moment in the id, the entry.
 const FURTHER_COLUMNS: &str = "scope, made_at, principal_kind, principal_id, rights, granted_by, \

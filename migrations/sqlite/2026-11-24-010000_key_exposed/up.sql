@@ -1,0 +1,2 @@
+-- The same as on PostgreSQL.
+ALTER TABLE documents ADD COLUMN key_exposed integer NOT NULL DEFAULT 0;
