@@ -94,22 +94,28 @@ pub fn exchange(address: SocketAddr, bytes: &[u8], method: &str) -> io::Result<A
     // A server may refuse, answer and stop reading before all is sent: its answer counts.
     let sent = stream.write_all(bytes);
     let mut received = Vec::new();
-    let read = stream.read_to_end(&mut received);
-    match parse(&received, method) {
-        Some(answer) => Ok(answer),
-        None => {
+    let mut buffer = [0; 16 << 10];
+    loop {
+        let read = stream.read(&mut buffer);
+        let length = *read.as_ref().unwrap_or(&0);
+        received.extend_from_slice(&buffer[..length]);
+        // Who has the whole answer does not wait for the connection's end.
+        if let Some(answer) = parse(&received, method, length == 0) {
+            return Ok(answer);
+        }
+        if length == 0 {
             sent?;
             read?;
-            Err(io::Error::new(
+            return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
                 format!("no whole answer: {:?}", String::from_utf8_lossy(&received)),
-            ))
+            ));
         }
     }
 }
 
 /// The first final answer in what was received; `None` if it is not whole.
-fn parse(received: &[u8], method: &str) -> Option<Answer> {
+fn parse(received: &[u8], method: &str, ended: bool) -> Option<Answer> {
     let end = received
         .windows(4)
         .position(|window| window == b"\r\n\r\n")?;
@@ -118,7 +124,7 @@ fn parse(received: &[u8], method: &str) -> Option<Answer> {
     let status: u16 = lines.next()?.split(' ').nth(1)?.parse().ok()?;
     let rest = &received[end + 4..];
     if (100..200).contains(&status) {
-        return parse(rest, method);
+        return parse(rest, method, ended);
     }
     let headers: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(':'))
@@ -136,7 +142,7 @@ fn parse(received: &[u8], method: &str) -> Option<Answer> {
     } else if let Some(length) = answer.header("content-length") {
         rest.get(..length.parse().ok()?)?.to_vec()
     } else {
-        rest.to_vec()
+        ended.then(|| rest.to_vec())?
     };
     Some(answer)
 }
@@ -163,10 +169,10 @@ mod tests {
     #[test]
     fn an_answer_that_was_cut_is_none() {
         let whole = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nA: b\r\n\r\n{}";
-        let answer = parse(whole, "POST").unwrap();
+        let answer = parse(whole, "POST", false).unwrap();
         assert_eq!((answer.status, answer.header("a")), (201, Some("b")));
         for end in 0..whole.len() {
-            assert!(parse(&whole[..end], "POST").is_none(), "{end}");
+            assert!(parse(&whole[..end], "POST", true).is_none(), "{end}");
         }
     }
 
@@ -175,6 +181,6 @@ mod tests {
         let bytes =
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
                       3\r\nabc\r\n1;x=y\r\nd\r\n0\r\n\r\n";
-        assert_eq!(parse(bytes, "GET").unwrap().body, b"abcd");
+        assert_eq!(parse(bytes, "GET", false).unwrap().body, b"abcd");
     }
 }

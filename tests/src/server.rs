@@ -40,13 +40,28 @@ impl Server {
     /// As [`Server::start`].
     #[must_use]
     pub fn start_installation(installation: Installation) -> Self {
-        let mut server = Self {
+        let mut server = Self::of(installation);
+        server.start_again();
+        server
+    }
+
+    /// Starts an installation that is set up, and does not wait until it is ready.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn spawn_installation(installation: Installation) -> Self {
+        let mut server = Self::of(installation);
+        server.spawn();
+        server
+    }
+
+    fn of(installation: Installation) -> Self {
+        Self {
             log: installation.path("server.log"),
             installation,
             child: None,
-        };
-        server.start_again();
-        server
+        }
     }
 
     /// Starts it after a stop, on the same port and the same data.
@@ -233,7 +248,7 @@ impl Drop for Server {
         if std::thread::panicking() {
             let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
-            let last = &lines[lines.len().saturating_sub(40)..];
+            let last = &lines[lines.len().saturating_sub(15)..];
             eprintln!("--- the service's last lines\n{}\n---", last.join("\n"));
         }
     }

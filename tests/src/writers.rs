@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::http::Answer;
 use crate::{Account, Api, Upload};
@@ -11,11 +12,21 @@ use crate::{Account, Api, Upload};
 /// How many clients write at once.
 pub const WRITERS: usize = 8;
 
+/// How long something is waited for that happens at once, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Clients at work.
 #[derive(Debug)]
 pub struct Writers {
-    stop: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     threads: Vec<JoinHandle<Record>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    stop: AtomicBool,
+    acknowledged: AtomicUsize,
+    unavailable: AtomicUsize,
 }
 
 /// What they were told.
@@ -68,15 +79,31 @@ impl Writers {
     /// Sets them to work for `account`; every fourth document is shared with `reader`.
     #[must_use]
     pub fn start(address: SocketAddr, account: &Account, reader: &Account) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let shared = Arc::new(Shared::default());
         let threads = (0..WRITERS)
             .map(|_| {
-                let (stop, api) = (Arc::clone(&stop), Api::new(address, account));
+                let (shared, api) = (Arc::clone(&shared), Api::new(address, account));
                 let reader = reader.name.clone();
-                std::thread::spawn(move || work(&stop, &api, &reader))
+                std::thread::spawn(move || work(&shared, &api, &reader))
             })
             .collect();
-        Self { stop, threads }
+        Self { shared, threads }
+    }
+
+    /// Waits until so many more uploads were acknowledged.
+    ///
+    /// # Panics
+    /// If they are not within a minute.
+    pub fn wait_for_uploads(&self, more: usize) {
+        wait_for(&self.shared.acknowledged, more, "acknowledged uploads");
+    }
+
+    /// Waits until so many more requests were answered 503, or not at all.
+    ///
+    /// # Panics
+    /// If they are not within a minute.
+    pub fn wait_for_refusals(&self, more: usize) {
+        wait_for(&self.shared.unavailable, more, "refused requests");
     }
 
     /// Stops them and gives what they remember.
@@ -85,7 +112,7 @@ impl Writers {
     /// If one of them has panicked.
     #[must_use]
     pub fn finish(self) -> Record {
-        self.stop.store(true, Ordering::SeqCst);
+        self.shared.stop.store(true, Ordering::SeqCst);
         let mut record = Record::default();
         for thread in self.threads {
             record.add(thread.join().expect("a writer"));
@@ -94,10 +121,19 @@ impl Writers {
     }
 }
 
-fn work(stop: &AtomicBool, api: &Api, reader: &str) -> Record {
+fn wait_for(counter: &AtomicUsize, more: usize, what: &str) {
+    let target = counter.load(Ordering::SeqCst) + more;
+    let deadline = Instant::now() + PATIENCE;
+    while counter.load(Ordering::SeqCst) < target {
+        assert!(Instant::now() < deadline, "there are no {more} {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn work(shared: &Shared, api: &Api, reader: &str) -> Record {
     let mut record = Record::default();
     for turn in 0.. {
-        if stop.load(Ordering::SeqCst) {
+        if shared.stop.load(Ordering::SeqCst) {
             break;
         }
         let before = record.unanswered + record.unavailable;
@@ -105,6 +141,7 @@ fn work(stop: &AtomicBool, api: &Api, reader: &str) -> Record {
             let upload = Upload::of(&answer);
             let id = upload.id.clone();
             record.uploads.push(upload);
+            shared.acknowledged.fetch_add(1, Ordering::SeqCst);
             if turn % 4 == 0 && record.expect(201, api.share(&id, reader)).is_some() {
                 record.shares.push(id);
             } else if turn % 4 == 1 && record.expect(200, api.download_url(&id)).is_some() {
@@ -112,8 +149,9 @@ fn work(stop: &AtomicBool, api: &Api, reader: &str) -> Record {
             }
         }
         if record.unanswered + record.unavailable > before {
+            shared.unavailable.fetch_add(1, Ordering::SeqCst);
             // Nobody is served at this moment: no need to insist a thousand times a second.
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
     record
