@@ -7,12 +7,15 @@
 //! parsed, and used on threads of the vault's own; [`master_key`] is where the master key comes
 //! from.
 
+mod census;
 mod error;
+mod follow;
 pub mod master_key;
 mod private_halves;
 mod reseal;
 mod vault;
 
+pub use census::Census;
 pub use crypt_keeper_keys::{PairInspection, VaultConfig as SealedVaultConfig, Workers};
-pub use reseal::Resealed;
+pub use reseal::{ResealStep, Resealed};
 pub use vault::SealedVault;

@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
+use crypt_keeper_crypto::MasterKeyRing;
 use crypt_keeper_crypto::seal::sealed_under;
 use crypt_keeper_domain::model::Serial;
 use crypt_keeper_domain::ports::{SealedPrivateHalf, VaultError};
 use crypt_keeper_keys::{PairError, PairIdentity};
 
 use crate::error::DoesNotOpen;
+use crate::master_key::Reason;
+use crate::private_halves::{open, seal};
 use crate::vault::SealedVault;
 
 /// What a change of master key has done.
@@ -20,20 +23,43 @@ pub struct Resealed {
     pub unknown: Vec<Serial>,
 }
 
+/// One private half on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResealStep {
+    /// Whose.
+    pub serial: Serial,
+    /// Whether it was sealed anew; otherwise it was under the first key already, or was left.
+    pub resealed: bool,
+    /// The number of this step, from 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
 impl SealedVault {
     /// Seals every private half under the first key of the ring; once done, the others may leave
     /// it. Row by row and under traffic; begun again, it goes on where it was interrupted.
+    /// `on_step` is told of each row.
     ///
     /// # Errors
     /// [`VaultError`] at the first private half that does not open; those before it stay sealed
     /// anew.
-    pub async fn reseal(&self) -> Result<Resealed, VaultError> {
+    pub async fn reseal(
+        &self,
+        mut on_step: impl FnMut(ResealStep),
+    ) -> Result<Resealed, VaultError> {
+        let halves = self.local.private_halves();
+        halves.reload(Reason::MayHaveChanged).await?;
+        let ring = halves.keys.current();
         let mut done = Resealed::default();
-        for serial in self.local.private_halves().store.serials().await? {
+        let serials = halves.store.serials().await?;
+        for (index, serial) in serials.iter().copied().enumerate() {
+            let mut resealed = false;
             match self.local.registry().find_pair(serial).await? {
                 Some(pair) => {
                     let identity = Arc::new(PairIdentity::of(&pair));
-                    if self.reseal_one(&identity).await? {
+                    resealed = self.reseal_one(&ring, &identity).await?;
+                    if resealed {
                         done.resealed += 1;
                     } else {
                         done.unchanged += 1;
@@ -41,12 +67,22 @@ impl SealedVault {
                 }
                 None => done.unknown.push(serial),
             }
+            on_step(ResealStep {
+                serial,
+                resealed,
+                number: index + 1,
+                of: serials.len(),
+            });
         }
         Ok(done)
     }
 
     /// Whether it was sealed anew.
-    async fn reseal_one(&self, pair: &Arc<PairIdentity>) -> Result<bool, VaultError> {
+    async fn reseal_one(
+        &self,
+        ring: &MasterKeyRing,
+        pair: &Arc<PairIdentity>,
+    ) -> Result<bool, VaultError> {
         let serial = pair.serial;
         let halves = self.local.private_halves();
         loop {
@@ -56,10 +92,10 @@ impl SealedVault {
             };
             let under = sealed_under(seen.as_bytes())
                 .map_err(|error| DoesNotOpen::because(serial, error))?;
-            if under == halves.ring.first().id() {
+            if under == ring.first().id() {
                 return Ok(false);
             }
-            let sealed = self.sealed_anew(pair, &seen).await?;
+            let sealed = self.sealed_anew(ring, pair, &seen).await?;
             if halves.store.replace(serial, &seen, &sealed).await? {
                 return Ok(true);
             }
@@ -68,14 +104,14 @@ impl SealedVault {
 
     async fn sealed_anew(
         &self,
+        ring: &MasterKeyRing,
         pair: &Arc<PairIdentity>,
         seen: &SealedPrivateHalf,
     ) -> Result<SealedPrivateHalf, VaultError> {
-        let halves = self.local.private_halves();
-        let plain = halves.open(pair, seen)?;
+        let plain = open(ring, pair, seen)?;
         self.local.verify(Arc::clone(pair), plain.clone()).await?;
-        let sealed = halves.seal(pair, &plain)?;
-        if halves.open(pair, &sealed)? == plain {
+        let sealed = seal(ring, pair, &plain)?;
+        if open(ring, pair, &sealed)? == plain {
             Ok(sealed)
         } else {
             let (serial, source) = (pair.serial, None);

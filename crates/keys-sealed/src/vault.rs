@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use crypt_keeper_crypto::MasterKeyRing;
 use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
 use crypt_keeper_domain::ports::{
     KeyRegistry, KeyVault, PrivateKeys, Probe, ProbeError, Purpose, VaultError, WrapContext,
@@ -9,6 +8,7 @@ use crypt_keeper_domain::ports::{
 use crypt_keeper_keys::{LocalVault, PairInspection, VaultConfig};
 use crypt_keeper_secret::DocumentKey;
 
+use crate::master_key::MasterKeys;
 use crate::private_halves::SealedHalves;
 
 /// A vault over a registry and a store of sealed private halves: a [`LocalVault`], whose notes on
@@ -19,19 +19,19 @@ pub struct SealedVault {
 }
 
 impl SealedVault {
-    /// A vault; starts its threads.
+    /// A vault; starts its threads. `master_keys` is a ring, or [`MasterKeys`] that follow theirs.
     ///
     /// # Errors
     /// [`std::io::Error`] if the operating system gives no threads.
     pub fn new(
         registry: Arc<dyn KeyRegistry>,
         private_keys: Arc<dyn PrivateKeys>,
-        ring: MasterKeyRing,
+        master_keys: impl Into<MasterKeys>,
         config: VaultConfig,
     ) -> std::io::Result<Self> {
         let private_halves = SealedHalves {
             store: private_keys,
-            ring,
+            keys: master_keys.into(),
         };
         Ok(Self {
             local: LocalVault::new(registry, Arc::new(private_halves), config)?,

@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crypt_keeper_crypto::{MasterKeyError, OpenSslError};
+use crypt_keeper_crypto::{MasterKeyError, MasterKeyId, OpenSslError};
+use crypt_keeper_domain::ports::{StoreError, VaultError};
 
 use super::LONGEST;
 
@@ -56,6 +57,28 @@ pub enum MasterKeySourceError {
         /// The operating system's word.
         source: io::Error,
     },
+    /// Somebody else is changing the file.
+    #[error(
+        "another command is changing the master key file {} at this moment: run this again when \
+         it has ended",
+        path.display()
+    )]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be changed; it is as it was.
+    #[error(
+        "cannot change the master key file {}, which is as it was (a secret that is mounted is \
+         changed where it comes from, see docs/operations.md)",
+        path.display()
+    )]
+    Change {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's word.
+        source: io::Error,
+    },
     /// A key cannot be made.
     #[error("cannot make a master key")]
     Generate(#[from] OpenSslError),
@@ -103,4 +126,31 @@ pub enum MasterKeySourceError {
         /// How long it was given.
         limit: Duration,
     },
+}
+
+/// Why a ring that was read again does not come into force; the one in force stays.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// It cannot be read.
+    #[error("the master keys cannot be read again")]
+    Source(#[from] MasterKeySourceError),
+    /// It lacks a key that is needed.
+    #[error(
+        "the ring lacks master key {0}, which private halves are still sealed under: put its line \
+         back, and run `crypt-keeper master-key rotate` before it is taken out"
+    )]
+    StillNeeded(MasterKeyId),
+    /// Whether it lacks a key that is needed cannot be known.
+    #[error("the key store does not say which master keys are needed")]
+    Store(#[from] StoreError),
+}
+
+impl From<ReloadError> for VaultError {
+    fn from(error: ReloadError) -> Self {
+        match error {
+            ReloadError::Source(_) => Self::Unavailable(Box::new(error)),
+            ReloadError::StillNeeded(_) => Self::Backend(Box::new(error)),
+            ReloadError::Store(error) => error.into(),
+        }
+    }
 }

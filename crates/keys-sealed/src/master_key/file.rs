@@ -1,10 +1,11 @@
-use std::fs::{File, Permissions};
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crypt_keeper_crypto::{MasterKey, MasterKeyRing};
 use crypt_keeper_secret::ExposeSecret;
+use zeroize::Zeroizing;
 
 use super::{LONGEST, MasterKeySourceError, buffer, parse};
 
@@ -15,6 +16,14 @@ const OWNER_ONLY: u32 = 0o600;
 /// # Errors
 /// [`MasterKeySourceError`] if it is missing, too open, or no ring.
 pub fn read_master_key_file(path: &Path) -> Result<MasterKeyRing, MasterKeySourceError> {
+    let (text, _) = read_text(path)?;
+    parse(text, || format!("the master key file {}", path.display()))
+}
+
+/// The text of a file that nobody but its owner may access.
+pub(super) fn read_text(
+    path: &Path,
+) -> Result<(Zeroizing<Vec<u8>>, Metadata), MasterKeySourceError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => MasterKeySourceError::Missing {
             path: path.to_owned(),
@@ -43,7 +52,7 @@ pub fn read_master_key_file(path: &Path) -> Result<MasterKeyRing, MasterKeySourc
     file.take(LONGEST as u64 + 1)
         .read_to_end(&mut text)
         .map_err(failed)?;
-    parse(text, || format!("the master key file {}", path.display()))
+    Ok((text, metadata))
 }
 
 /// Makes a master key and a file that holds it as a ring of one, for its owner alone. Once this
@@ -69,10 +78,7 @@ pub fn make_master_key_file(path: &Path) -> Result<MasterKeyRing, MasterKeySourc
 }
 
 fn write_new(path: &Path, ring: &MasterKeyRing) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let mut file = tempfile::Builder::new()
         .prefix(".master-key-")
         .permissions(Permissions::from_mode(OWNER_ONLY))
@@ -81,6 +87,13 @@ fn write_new(path: &Path, ring: &MasterKeyRing) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()
+}
+
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn quoted(path: &Path) -> String {

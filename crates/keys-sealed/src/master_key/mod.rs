@@ -1,13 +1,21 @@
 //! Where the master key comes from: a file or a command, always from outside the database whose
-//! private halves it seals.
+//! private halves it seals. [`MasterKeys`] is the ring in force, which may change under a running
+//! service; [`RingFile`] changes the file of a ring.
 
 mod command;
 mod error;
 mod file;
+mod keys;
+mod ring_file;
+mod source;
 
 pub use command::MasterKeyCommand;
-pub use error::MasterKeySourceError;
+pub use error::{MasterKeySourceError, ReloadError};
 pub use file::{make_master_key_file, read_master_key_file};
+pub(crate) use keys::Reason;
+pub use keys::{MasterKeys, Reloaded};
+pub use ring_file::RingFile;
+pub use source::MasterKeySource;
 
 use crypt_keeper_crypto::MasterKeyRing;
 use crypt_keeper_secret::SecretBytes;

@@ -39,7 +39,7 @@ async fn every_private_half_is_sealed_anew_under_traffic() {
         released
     };
     let reseal = async {
-        let resealed = vault.reseal().await.unwrap();
+        let resealed = vault.reseal(|_| ()).await.unwrap();
         done.store(true, Ordering::SeqCst);
         resealed
     };
@@ -52,7 +52,7 @@ async fn every_private_half_is_sealed_anew_under_traffic() {
     };
     assert_eq!(resealed, expected);
 
-    let again = vault.reseal().await.unwrap();
+    let again = vault.reseal(|_| ()).await.unwrap();
     assert_eq!((again.resealed, again.unchanged), (0, 2));
     let new_only = scene.vault_with_ring(&MasterKeyRing::new(ring.first().clone()));
     assert_eq!(wrapped.release(&new_only).await.unwrap(), wrapped.key);
@@ -77,10 +77,10 @@ async fn an_interrupted_change_goes_on_where_it_was() {
         .private_keys
         .faults()
         .fail_after(3, Fault::Unavailable);
-    let interrupted = vault.reseal().await;
+    let interrupted = vault.reseal(|_| ()).await;
     assert!(matches!(interrupted, Err(VaultError::Unavailable(_))));
     scene.private_keys.faults().heal();
-    let done = vault.reseal().await.unwrap();
+    let done = vault.reseal(|_| ()).await.unwrap();
     assert_eq!((done.resealed, done.unchanged), (1, 1));
     let serials = scene.private_keys.serials().await.unwrap();
     assert_eq!(serials.len(), 2);
