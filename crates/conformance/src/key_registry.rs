@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crypt_keeper_domain::model::{
-    Algorithm, AuditAction, KeyPair, KeyPairChange, KeyState, Partition, PublicHalf,
+    Algorithm, AuditAction, KeyPair, KeyPairChange, KeyState, PageLimit, Partition, PublicHalf,
     RetentionClass, Scope, Serial, Timestamp,
 };
-use crypt_keeper_domain::ports::{RegistryChange, StoreError};
+use crypt_keeper_domain::ports::{DuePairs, RegistryChange, StoreError};
 
 use crate::concurrency::at_once;
 use crate::fixtures::ALGORITHM;
@@ -26,6 +26,7 @@ macro_rules! key_registry_laws {
                 one_active_pair_per_scope_and_algorithm,
                 changes_need_the_seen_versions,
                 pairs_are_listed_oldest_first,
+                due_pairs_are_found,
             ]
         );
     };
@@ -194,6 +195,49 @@ pub async fn pairs_are_listed_oldest_first(harness: &dyn StoreHarness) {
     }
     made.sort_by_key(|pair| (pair.created_at, pair.serial));
     assert_eq!(scene.registry.list_pairs().await.unwrap(), made);
+}
+
+/// Active pairs by the moment of their activation, destroy-scheduled ones by that of their
+/// destruction; the moment itself belongs to it.
+pub async fn due_pairs_are_found(harness: &dyn StoreHarness) {
+    let scene = Scene::new(harness);
+    let at = |seconds| scene.make.at().plus(Duration::from_secs(seconds));
+    let mut made = Vec::new();
+    for state in KeyState::ALL {
+        for seconds in [4, 2, 3] {
+            let scope = Scope::Customer(scene.make.user_id());
+            let mut pair = scene.make.pair(scope, *state);
+            // Younger pairs are due earlier.
+            pair.created_at = at(10 - seconds);
+            pair.activated_at = Some(at(seconds));
+            pair.destroy_at = Some(at(seconds));
+            let record = scene.make.record(AuditAction::KeyPairCreated);
+            let inserted = scene.registry.insert_pair(&pair, &record).await;
+            assert_eq!(inserted.unwrap(), RegistryChange::Changed);
+            made.push(pair);
+        }
+    }
+    made.sort_by_key(|pair| (pair.created_at, pair.serial));
+    for (due, state) in [
+        (
+            DuePairs::ActiveSince as fn(Timestamp) -> DuePairs,
+            KeyState::Active,
+        ),
+        (DuePairs::DestroyBy, KeyState::DestroyScheduled),
+    ] {
+        for seconds in 1..6 {
+            let is_due = |pair: &&KeyPair| {
+                pair.state == state && pair.activated_at.is_some_and(|own| own <= at(seconds))
+            };
+            let expected: Vec<_> = made.iter().filter(is_due).cloned().collect();
+            for limit in [1, 2, 1000] {
+                let limit = PageLimit::clamped(limit);
+                let found = scene.registry.due_pairs(due(at(seconds)), limit).await;
+                let cut = expected.len().min(limit.get());
+                assert_eq!(found.unwrap(), expected[..cut], "{state} {seconds}");
+            }
+        }
+    }
 }
 
 fn step(pair: &KeyPair, state: KeyState) -> KeyPairChange {

@@ -65,6 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         blobs: archive.clone(),
         entropy: entropy.clone(),
         scope: ScopePolicy::Shared,
+        first_pair: None,
         limits: UploadLimits::default(),
     };
     let format = EncryptionFormat::default();

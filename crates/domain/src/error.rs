@@ -1,6 +1,6 @@
 //! What a use case may answer besides success; each API version maps it in one exhaustive match.
 
-use crate::model::{FieldError, Scope, Serial};
+use crate::model::{FieldError, KeyState, Scope, Serial, Timestamp};
 use crate::ports::{BlobError, BoxError, EntropyError, StoreError, VaultError};
 
 /// Why a use case did not do what it was asked.
@@ -45,6 +45,47 @@ pub enum Error {
     /// The document's key pair is suspended, compromised or gone.
     #[error("key pair {0} does not release keys in its present state")]
     KeyPairStopped(Serial),
+    /// The life of the key pair does not allow this step.
+    #[error("key pair {serial} is {state}: from there its life does not allow this")]
+    KeyPairState {
+        /// Which pair.
+        serial: Serial,
+        /// Where it is in its life.
+        state: KeyState,
+    },
+    /// The scope has another active pair of the algorithm.
+    #[error("scope {0} has another active key pair")]
+    AnotherKeyPairIsActive(Scope),
+    /// Documents would be lost with the key pair.
+    #[error("{documents} live documents need key pair {serial}")]
+    KeyPairNeeded {
+        /// Which pair.
+        serial: Serial,
+        /// How many documents.
+        documents: u64,
+    },
+    /// The key pair has left active service too short a while ago.
+    #[error("key pair {serial} was in active service until a while ago: wait until {until}")]
+    KeyPairRests {
+        /// Which pair.
+        serial: Serial,
+        /// From when on its destruction may be scheduled.
+        until: Timestamp,
+    },
+    /// A destruction would wait for less than the least.
+    #[error("a destruction waits for at least 7 days")]
+    WaitTooShort,
+    /// The destruction is scheduled for later.
+    #[error("the destruction of key pair {serial} is not due before {due}")]
+    DestructionNotDue {
+        /// Which pair.
+        serial: Serial,
+        /// When it is due.
+        due: Timestamp,
+    },
+    /// The destruction has begun and cannot be cancelled any more.
+    #[error("the destruction of key pair {0} has begun: there is no way back")]
+    DestructionHasBegun(Serial),
     /// The clocks of service and store are too far apart: ids made here are refused there.
     #[error("the clocks of the service and its store are too far apart")]
     ClockSkew,

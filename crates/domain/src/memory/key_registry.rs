@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::model::{Algorithm, KeyPair, KeyPairChange, KeyState, Record, Scope, Serial};
-use crate::ports::{KeyRegistry, RegistryChange, StoreError};
+use crate::model::{Algorithm, KeyPair, KeyPairChange, KeyState, PageLimit, Record, Scope, Serial};
+use crate::ports::{DuePairs, KeyRegistry, RegistryChange, StoreError};
 
 #[async_trait]
 impl KeyRegistry for MemoryStore {
@@ -44,6 +44,18 @@ impl KeyRegistry for MemoryStore {
     async fn list_pairs(&self) -> Result<Vec<KeyPair>, StoreError> {
         let mut pairs: Vec<KeyPair> = self.rows()?.pairs.values().cloned().collect();
         pairs.sort_by_key(|pair| (pair.created_at, pair.serial));
+        Ok(pairs)
+    }
+
+    async fn due_pairs(&self, due: DuePairs, limit: PageLimit) -> Result<Vec<KeyPair>, StoreError> {
+        let mut pairs = self.list_pairs().await?;
+        pairs.retain(|pair| match due {
+            DuePairs::ActiveSince(moment) => {
+                pair.state == KeyState::Active && pair.activated_at.is_some_and(|at| at <= moment)
+            }
+            DuePairs::DestroyBy(moment) => pair.destruction_is_due(moment),
+        });
+        pairs.truncate(limit.get());
         Ok(pairs)
     }
 

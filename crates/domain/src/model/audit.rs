@@ -79,6 +79,8 @@ named! {
         DestructionScheduled = "key_pair.destruction_scheduled",
         /// A key pair's scheduled destruction was called off.
         DestructionCancelled = "key_pair.destruction_cancelled",
+        /// A key pair's private half is about to be erased: from now on there is no way back.
+        DestructionBegun = "key_pair.destruction_begun",
         /// A key pair's private half was erased.
         KeyPairDestroyed = "key_pair.destroyed",
         /// A key pair changed its state in another way: it was rotated out.

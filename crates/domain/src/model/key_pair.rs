@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::identifier::named;
-use super::{Partition, RetentionClass, Timestamp, UserId};
+use super::{KeyState, Partition, RetentionClass, Timestamp, UserId};
 
 /// Names a key pair: a random number of 63 bits, so that a restored backup never uses one again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,64 +79,6 @@ named! {
 impl Algorithm {
     /// What new key pairs are of, unless the configuration says otherwise.
     pub const DEFAULT: Self = Self::HpkeXWing;
-}
-
-named! {
-    /// Where a key pair is in its life; names of NIST SP 800-57 part 1, section 7.
-    KeyState("key state") {
-        /// Made and self-tested; wraps and unwraps nothing yet.
-        PreActive = "pre-active",
-        /// Wraps and unwraps; at most one per scope and algorithm.
-        Active = "active",
-        /// Rotated out: unwraps only.
-        Deactivated = "deactivated",
-        /// Stopped for now: neither wraps nor unwraps.
-        Suspended = "suspended",
-        /// Believed known to others: unwraps for rewrapping only.
-        Compromised = "compromised",
-        /// Waiting to be destroyed: neither wraps nor unwraps.
-        DestroyScheduled = "destroy-scheduled",
-        /// Its private half is erased.
-        Destroyed = "destroyed",
-    }
-}
-
-impl KeyState {
-    /// Whether it may wrap document keys.
-    #[must_use]
-    pub fn may_wrap(self) -> bool {
-        self == Self::Active
-    }
-
-    /// Whether it may unwrap a document key that is to be handed out.
-    #[must_use]
-    pub fn may_release(self) -> bool {
-        matches!(self, Self::Active | Self::Deactivated)
-    }
-
-    /// Whether it may unwrap a document key that is to be wrapped anew.
-    #[must_use]
-    pub fn may_rewrap(self) -> bool {
-        matches!(self, Self::Active | Self::Deactivated | Self::Compromised)
-    }
-
-    /// Whether the life of a key pair allows this step. What must hold besides (no other active
-    /// pair, no live documents, the waiting time) is for the act to check.
-    #[must_use]
-    pub fn may_become(self, next: Self) -> bool {
-        use KeyState::{
-            Active, Compromised, Deactivated, DestroyScheduled, Destroyed, PreActive, Suspended,
-        };
-        match self {
-            PreActive => matches!(next, Active | Destroyed | Compromised),
-            Active => matches!(next, Deactivated | Suspended | Compromised),
-            Deactivated => matches!(next, DestroyScheduled | Suspended | Compromised),
-            Suspended => matches!(next, Active | Deactivated | Compromised | DestroyScheduled),
-            Compromised => next == DestroyScheduled,
-            DestroyScheduled => matches!(next, Deactivated | Suspended | Compromised | Destroyed),
-            Destroyed => false,
-        }
-    }
 }
 
 /// The set of documents whose keys a key pair may wrap.
@@ -253,36 +195,13 @@ pub struct KeyPair {
     pub deactivated_at: Option<Timestamp>,
     /// When it is to be destroyed, while destroy-scheduled.
     pub destroy_at: Option<Timestamp>,
-    /// The state to return to if the destruction is cancelled.
+    /// The state to return to if the destruction is cancelled; `None` once it has begun, from when
+    /// on there is no way back.
     pub former_state: Option<KeyState>,
     /// When its private half was erased.
     pub destroyed_at: Option<Timestamp>,
     /// Counts changes, from 1.
     pub version: i64,
-}
-
-impl KeyPair {
-    /// The pair after it has become `next` at `at`, its dates and version brought along; `None`
-    /// if its life does not allow the step.
-    #[must_use]
-    pub fn become_state(&self, next: KeyState, at: Timestamp) -> Option<Self> {
-        if !self.state.may_become(next) {
-            return None;
-        }
-        let mut changed = self.clone();
-        changed.state = next;
-        changed.version += 1;
-        if next == KeyState::Active {
-            changed.activated_at.get_or_insert(at);
-        }
-        if self.state == KeyState::Active {
-            changed.deactivated_at = Some(at);
-        }
-        if next == KeyState::Destroyed {
-            changed.destroyed_at = Some(at);
-        }
-        Some(changed)
-    }
 }
 
 /// A compare-and-set of one key pair: replaces the pair that is still at `seen_version`.
@@ -331,42 +250,6 @@ mod tests {
         assert!("9223372036854775807".parse::<Serial>().is_ok());
         for text in ["", "-1", "+1", "9223372036854775808", "x"] {
             assert!(text.parse::<Serial>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn only_the_steps_of_the_table_are_allowed() {
-        use KeyState as S;
-        let table = [
-            (S::PreActive, vec![S::Active, S::Destroyed, S::Compromised]),
-            (
-                S::Active,
-                vec![S::Deactivated, S::Suspended, S::Compromised],
-            ),
-            (
-                S::Deactivated,
-                vec![S::DestroyScheduled, S::Suspended, S::Compromised],
-            ),
-            (
-                S::Suspended,
-                vec![
-                    S::Active,
-                    S::Deactivated,
-                    S::Compromised,
-                    S::DestroyScheduled,
-                ],
-            ),
-            (S::Compromised, vec![S::DestroyScheduled]),
-            (
-                S::DestroyScheduled,
-                vec![S::Deactivated, S::Suspended, S::Compromised, S::Destroyed],
-            ),
-            (S::Destroyed, vec![]),
-        ];
-        for (from, allowed) in table {
-            for to in S::ALL {
-                assert_eq!(from.may_become(*to), allowed.contains(to), "{from} -> {to}");
-            }
         }
     }
 }

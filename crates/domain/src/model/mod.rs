@@ -8,7 +8,9 @@ mod document;
 mod document_id;
 mod entry;
 mod identifier;
+mod key_life;
 mod key_pair;
+mod key_state;
 mod metadata;
 mod object_key;
 mod page;
@@ -24,9 +26,8 @@ pub use document::{Document, DocumentState, StoredObject};
 pub use document_id::{DocumentId, InvalidDocumentId};
 pub use entry::{Entry, Principal, PrincipalKind, Rights};
 pub use identifier::UnknownName;
-pub use key_pair::{
-    Algorithm, InvalidScope, KeyPair, KeyPairChange, KeyState, PublicHalf, Scope, Serial,
-};
+pub use key_pair::{Algorithm, InvalidScope, KeyPair, KeyPairChange, PublicHalf, Scope, Serial};
+pub use key_state::KeyState;
 pub use metadata::{
     DocumentMetadata, EncryptionFormat, FieldError, MAX_CONTENT_TYPE_CHARACTERS,
     MAX_FORMAT_CHARACTERS, MAX_NAME_BYTES,

@@ -3,7 +3,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::model::{Algorithm, KeyPair, KeyPairChange, Record, Scope, Serial};
+use crate::model::{
+    Algorithm, KeyPair, KeyPairChange, PageLimit, Record, Scope, Serial, Timestamp,
+};
 
 /// The key pairs: serial, scope, algorithm, state, public half, dates. It lies in the metadata
 /// store of every backend, so that the state of a pair is read with the document's row and
@@ -14,6 +16,7 @@ use crate::model::{Algorithm, KeyPair, KeyPairChange, Record, Scope, Serial};
 /// - `one_active_pair_per_scope_and_algorithm`, also when many are activated at once.
 /// - `changes_need_the_seen_versions`, all or nothing.
 /// - `pairs_are_listed_oldest_first`.
+/// - `due_pairs_are_found`, and no others, the oldest first.
 #[async_trait]
 pub trait KeyRegistry: Debug + Send + Sync + 'static {
     /// Enters a new pair, in whatever state it bears.
@@ -36,8 +39,11 @@ pub trait KeyRegistry: Debug + Send + Sync + 'static {
         algorithm: Algorithm,
     ) -> Result<Option<KeyPair>, StoreError>;
 
-    /// Every pair, ordered by creation and serial. There are few: one a rotation.
+    /// Every pair, ordered by creation and serial: one a rotation and scope.
     async fn list_pairs(&self) -> Result<Vec<KeyPair>, StoreError>;
+
+    /// Pairs whose time has come, ordered by creation and serial, `limit` at most.
+    async fn due_pairs(&self, due: DuePairs, limit: PageLimit) -> Result<Vec<KeyPair>, StoreError>;
 
     /// Makes all of the changes in one step, if every pair is still at the version seen; a
     /// rotation is two of them. They are applied in the order given.
@@ -46,6 +52,15 @@ pub trait KeyRegistry: Debug + Send + Sync + 'static {
         changes: &[KeyPairChange],
         records: &[Record],
     ) -> Result<RegistryChange, StoreError>;
+}
+
+/// Which pairs are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DuePairs {
+    /// To be rotated out: active, and first active at this moment or before.
+    ActiveSince(Timestamp),
+    /// To be destroyed: destroy-scheduled for this moment or before.
+    DestroyBy(Timestamp),
 }
 
 /// What became of a change to the registry.

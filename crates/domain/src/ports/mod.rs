@@ -24,7 +24,7 @@ pub use blob_store::{BlobError, BlobStore, GetTerms, ObjectInfo, PresignedUrl, P
 pub use clock::Clock;
 pub use entropy::{Entropy, EntropyError, EntropyExt};
 pub use error::{BoxError, StoreError};
-pub use key_registry::{KeyRegistry, RegistryChange};
+pub use key_registry::{DuePairs, KeyRegistry, RegistryChange};
 pub use key_vault::{KeyVault, Purpose, VaultError, WrapContext};
 pub use metadata_store::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::key_steps::{Step, take};
 use super::require;
 use crate::Error;
 use crate::model::{
@@ -59,6 +60,25 @@ impl CreateKeyPair {
             RegistryChange::Changed => Ok(pair),
             // A pre-active pair competes with none.
             RegistryChange::Stale | RegistryChange::AnotherIsActive => Err(Error::Conflict),
+        }
+    }
+
+    /// Does away with a pre-active pair that turned out not to be needed. Best effort: what is left
+    /// of it was never active, and no document needs it.
+    pub(super) async fn discard(&self, context: &CallContext, pair: &KeyPair) {
+        let Some(after) = pair.become_state(KeyState::Destroyed, context.at) else {
+            return;
+        };
+        let step = Step {
+            seen: pair,
+            after: &after,
+            action: AuditAction::KeyPairDestroyed,
+        };
+        // The entry first: a pair that somebody has activated after all must stay.
+        let taken = take(&*self.registry, &*self.entropy, context, &[step]).await;
+        if let Ok(RegistryChange::Changed) = taken {
+            // If that fails, the private half stays behind, and `keys destroy` erases it.
+            let _ = self.vault.destroy(pair.serial).await;
         }
     }
 }

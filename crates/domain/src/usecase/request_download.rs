@@ -42,56 +42,68 @@ pub struct DownloadGrant {
 
 const NEED: Rights = Rights::READ;
 
+/// How often a release is tried anew when the document's key is rewrapped under the request: a
+/// store may refuse one whose rows it sees halfway between.
+const ATTEMPTS: usize = 3;
+
 impl RequestDownload {
     /// Finds the document, decides, unwraps, signs, and last records the release, which checks
     /// everything once more. Only then does the key leave.
     ///
     /// # Errors
     /// [`Error::NoSuchDocument`] (expired and deleted ones too), [`Error::Forbidden`],
-    /// [`Error::KeyPairStopped`], [`Error::Unavailable`], [`Error::Corrupt`].
+    /// [`Error::KeyPairStopped`], [`Error::Conflict`] if its key is rewrapped over and over,
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
     pub async fn run(&self, context: &CallContext, id: DocumentId) -> Result<DownloadGrant, Error> {
         require(context, Scopes::DOCUMENTS)?;
         let Actor::User { id: user, api_key } = context.caller.actor else {
             return Err(Error::Forbidden);
         };
-        let document = self.find_readable(context, id).await?;
-        let key = self
-            .vault
-            .unwrap(&document.wrapped_key, id, Purpose::Release)
-            .await?;
-        let terms = GetTerms {
-            expires_in: self.url_life,
-        };
-        let url = self.blobs.presign_get(&document.object_key, &terms).await?;
+        let mut document = self.find_readable(context, id).await?;
+        for _ in 0..ATTEMPTS {
+            let key = self
+                .vault
+                .unwrap(&document.wrapped_key, id, Purpose::Release)
+                .await?;
+            let terms = GetTerms {
+                expires_in: self.url_life,
+            };
+            let url = self.blobs.presign_get(&document.object_key, &terms).await?;
 
-        let mut audit = AuditEntry::new(
-            context,
-            AuditAction::DocumentReleased,
-            self.entropy.bytes()?,
-        );
-        audit.document = Some(id);
-        audit.rights = Some(NEED);
-        audit.serial = Some(document.wrapped_key.serial);
-        let release = Release {
-            document: id,
-            need: NEED,
-            principals: context.caller.principals.clone(),
-            user,
-            api_key,
-            at: context.at,
-        };
-        match self
-            .store
-            .record_release(&release, &Record::from(audit))
-            .await?
-        {
-            ReleaseOutcome::Recorded => Ok(DownloadGrant { document, key, url }),
-            ReleaseOutcome::Refused => {
-                // Say what has changed; if the document would still be given, the credentials have.
-                self.find_readable(context, id).await?;
-                Err(Error::Unauthenticated)
+            let mut audit = AuditEntry::new(
+                context,
+                AuditAction::DocumentReleased,
+                self.entropy.bytes()?,
+            );
+            audit.document = Some(id);
+            audit.rights = Some(NEED);
+            audit.serial = Some(document.wrapped_key.serial);
+            let release = Release {
+                document: id,
+                need: NEED,
+                principals: context.caller.principals.clone(),
+                user,
+                api_key,
+                at: context.at,
+            };
+            match self
+                .store
+                .record_release(&release, &Record::from(audit))
+                .await?
+            {
+                ReleaseOutcome::Recorded => return Ok(DownloadGrant { document, key, url }),
+                ReleaseOutcome::Refused => {
+                    // Say what has changed. If the document would still be given, it was being
+                    // rewrapped, or the credentials have changed.
+                    let now = self.find_readable(context, id).await?;
+                    if now.wrapped_key == document.wrapped_key {
+                        return Err(Error::Unauthenticated);
+                    }
+                    document = now;
+                }
             }
         }
+        Err(Error::Conflict)
     }
 
     async fn find_readable(

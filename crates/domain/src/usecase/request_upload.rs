@@ -3,15 +3,16 @@ use std::time::Duration;
 
 use crypt_keeper_secret::DocumentKey;
 
-use super::{ScopePolicy, require};
+use super::{EnsureKeyPair, ScopePolicy, require};
 use crate::Error;
 use crate::model::{
     Actor, AuditAction, AuditEntry, CallContext, Document, DocumentId, DocumentMetadata,
-    DocumentState, Entry, ObjectKey, Principal, Record, RetentionClass, Rights, Scopes, UserId,
+    DocumentState, Entry, ObjectKey, Principal, Record, RetentionClass, Rights, Scope, Scopes,
+    UserId, WrappedKey,
 };
 use crate::ports::{
     BlobStore, Entropy, EntropyExt, InsertOutcome, KeyVault, MetadataStore, PresignedUrl, PutTerms,
-    WrapContext,
+    VaultError, WrapContext,
 };
 
 /// Registers a new document, and hands out its key and a presigned URL to upload it to.
@@ -27,6 +28,8 @@ pub struct RequestUpload {
     pub entropy: Arc<dyn Entropy>,
     /// Which scope it belongs to.
     pub scope: ScopePolicy,
+    /// Makes the first key pair of a customer; `None` where this service may not.
+    pub first_pair: Option<EnsureKeyPair>,
     /// What the URL allows.
     pub limits: UploadLimits,
 }
@@ -123,7 +126,7 @@ impl RequestUpload {
             version: 1,
             owner,
             metadata,
-            wrapped_key: self.vault.wrap(key, &wrap).await?,
+            wrapped_key: self.wrap(context, key, &wrap).await?,
             object_key,
             object: None,
             created_at: context.at,
@@ -153,5 +156,20 @@ impl RequestUpload {
         }
         // Key pairs rotated under every attempt; the next request will do better.
         Err(Error::Conflict)
+    }
+
+    async fn wrap(
+        &self,
+        context: &CallContext,
+        key: &DocumentKey,
+        wrap: &WrapContext,
+    ) -> Result<WrappedKey, Error> {
+        match (self.vault.wrap(key, wrap).await, &self.first_pair) {
+            (Err(VaultError::NoActivePair(scope @ Scope::Customer(_))), Some(first_pair)) => {
+                first_pair.run(context, scope).await?;
+                Ok(self.vault.wrap(key, wrap).await?)
+            }
+            (answer, _) => Ok(answer?),
+        }
     }
 }

@@ -1,10 +1,8 @@
+use super::key_steps::{Step, take};
 use super::{CreateKeyPair, require};
 use crate::Error;
-use crate::model::{
-    Algorithm, AuditAction, AuditEntry, CallContext, KeyPair, KeyPairChange, KeyState, Record,
-    Scope, Scopes,
-};
-use crate::ports::{EntropyExt, RegistryChange};
+use crate::model::{Algorithm, AuditAction, CallContext, KeyPair, KeyState, Scope, Scopes};
+use crate::ports::RegistryChange;
 
 /// Makes a new key pair the one that wraps new document keys of a scope. Documents wrapped under
 /// the pair before it stay readable: it only unwraps from then on.
@@ -40,6 +38,17 @@ impl RotateKeys {
         let old = self.create.registry.active_pair(&scope, algorithm).await?;
         let new = self.create.run(context, scope, algorithm).await?;
         self.activate(context, new, old).await
+    }
+
+    /// Rotates once, if `old` is still the active pair of its scope as it was seen.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn replace(&self, context: &CallContext, old: KeyPair) -> Result<Rotation, Error> {
+        require(context, Scopes::ADMINISTRATION)?;
+        let (scope, algorithm) = (old.scope.clone(), old.algorithm);
+        let new = self.create.run(context, scope, algorithm).await?;
+        self.activate(context, new, Some(old)).await
     }
 
     /// Makes the first pair of a scope, unless it has an active one; `None` if it has.
@@ -86,43 +95,29 @@ impl RotateKeys {
         let active = new
             .become_state(KeyState::Active, context.at)
             .ok_or(Error::Conflict)?;
-        let mut changes = Vec::with_capacity(2);
-        let mut records = Vec::with_capacity(2);
-        if let (Some(old), Some(after)) = (old, &deactivated) {
-            changes.push(KeyPairChange {
-                seen_version: old.version,
-                after: after.clone(),
+        let mut steps = Vec::with_capacity(2);
+        if let (Some(seen), Some(after)) = (&old, &deactivated) {
+            steps.push(Step {
+                seen,
+                after,
+                action: AuditAction::KeyPairChanged,
             });
-            records.push(self.record(context, AuditAction::KeyPairChanged, after)?);
         }
-        changes.push(KeyPairChange {
-            seen_version: new.version,
-            after: active.clone(),
+        steps.push(Step {
+            seen: &new,
+            after: &active,
+            action: AuditAction::KeyPairActivated,
         });
-        records.push(self.record(context, AuditAction::KeyPairActivated, &active)?);
-
-        match self
-            .create
-            .registry
-            .change_pairs(&changes, &records)
-            .await?
-        {
+        let (registry, entropy) = (&*self.create.registry, &*self.create.entropy);
+        match take(registry, entropy, context, &steps).await? {
             RegistryChange::Changed => Ok(Rotation {
                 active,
                 deactivated,
             }),
-            RegistryChange::Stale | RegistryChange::AnotherIsActive => Err(Error::Conflict),
+            RegistryChange::Stale | RegistryChange::AnotherIsActive => {
+                self.create.discard(context, &new).await;
+                Err(Error::Conflict)
+            }
         }
-    }
-
-    fn record(
-        &self,
-        context: &CallContext,
-        action: AuditAction,
-        pair: &KeyPair,
-    ) -> Result<Record, Error> {
-        let mut audit = AuditEntry::new(context, action, self.create.entropy.bytes()?);
-        audit.serial = Some(pair.serial);
-        Ok(Record::from(audit))
     }
 }

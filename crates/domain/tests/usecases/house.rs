@@ -112,6 +112,7 @@ impl House {
             blobs: self.blobs.clone(),
             entropy: self.entropy.clone(),
             scope: ScopePolicy::Shared,
+            first_pair: None,
             limits: UploadLimits::default(),
         }
     }
@@ -350,6 +351,13 @@ pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, Error>) -> &'static 
         Error::Conflict => "Conflict",
         Error::NoKeyPair(_) => "NoKeyPair",
         Error::KeyPairStopped(_) => "KeyPairStopped",
+        Error::KeyPairState { .. } => "KeyPairState",
+        Error::AnotherKeyPairIsActive(_) => "AnotherKeyPairIsActive",
+        Error::KeyPairNeeded { .. } => "KeyPairNeeded",
+        Error::KeyPairRests { .. } => "KeyPairRests",
+        Error::WaitTooShort => "WaitTooShort",
+        Error::DestructionNotDue { .. } => "DestructionNotDue",
+        Error::DestructionHasBegun(_) => "DestructionHasBegun",
         Error::ClockSkew => "ClockSkew",
         Error::Unavailable(_) => "Unavailable",
         Error::Corrupt(_) => "Corrupt",

@@ -85,7 +85,7 @@ async fn of_two_rotators_one_wins_and_the_other_sees_it() {
     let states = states(&house).await;
     assert_eq!(
         states,
-        [KeyState::PreActive, KeyState::Active, KeyState::Deactivated]
+        [KeyState::Active, KeyState::Deactivated, KeyState::Destroyed]
     );
 }
 
@@ -98,7 +98,7 @@ async fn who_only_wants_a_pair_is_content_with_another_ones() {
         .await;
     assert_eq!(answer.unwrap(), None);
     let states = states(&house).await;
-    assert_eq!(states, [KeyState::PreActive, KeyState::Active]);
+    assert_eq!(states, [KeyState::Active, KeyState::Destroyed]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -197,6 +197,14 @@ impl KeyRegistry for CountedRegistry {
         self.store.list_pairs().await
     }
 
+    async fn due_pairs(
+        &self,
+        due: crypt_keeper_domain::ports::DuePairs,
+        limit: crypt_keeper_domain::model::PageLimit,
+    ) -> Result<Vec<KeyPair>, StoreError> {
+        self.store.due_pairs(due, limit).await
+    }
+
     async fn change_pairs(
         &self,
         changes: &[KeyPairChange],

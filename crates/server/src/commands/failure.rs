@@ -59,9 +59,10 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let message = Chain(&error).to_string();
         match error {
-            StartError::Config(_) | StartError::NotCompiledIn { .. } | StartError::NoMasterKey => {
-                Self::Usage(message)
-            }
+            StartError::Config(_)
+            | StartError::NotCompiledIn { .. }
+            | StartError::NoMasterKey
+            | StartError::IngestRole => Self::Usage(message),
             _ => Self::Failed(message),
         }
     }
@@ -76,6 +77,15 @@ impl From<Error> for Failure {
             Error::NoSuchApiKey => "; `crypt-keeper api-key list NAME` lists those of a user",
             Error::NoSuchKeyPair(_) => "; `crypt-keeper keys list` lists them",
             Error::NoKeyPair(_) => "; `crypt-keeper setup` makes one",
+            Error::KeyPairState { .. } => "; `crypt-keeper keys show SERIAL` shows it",
+            Error::AnotherKeyPairIsActive(_) => {
+                "; resume it without --active, and its documents can be read again"
+            }
+            Error::KeyPairNeeded { .. } => "; they would be lost with it",
+            Error::DestructionNotDue { .. } => {
+                "; the service does it then, and until then `crypt-keeper keys cancel-destroy \
+                 SERIAL` calls it off"
+            }
             Error::Conflict => "; look again, and repeat it if it is still needed",
             Error::ClockSkew => "; `crypt-keeper doctor` measures them",
             Error::Unavailable(_) | Error::Corrupt(_) | Error::Internal(_) => {
@@ -86,11 +96,14 @@ impl From<Error> for Failure {
             | Error::UserNameTaken
             | Error::TooManyApiKeys { .. }
             | Error::Invalid(_)
+            | Error::KeyPairRests { .. }
+            | Error::WaitTooShort
+            | Error::DestructionHasBegun(_)
             | Error::KeyPairStopped(_) => "",
         };
         let message = format!("{}{hint}", Chain(&error));
         match error {
-            Error::Invalid(_) => Self::Usage(message),
+            Error::Invalid(_) | Error::WaitTooShort => Self::Usage(message),
             _ => Self::Failed(message),
         }
     }

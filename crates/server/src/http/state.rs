@@ -7,6 +7,7 @@ use crypt_keeper_domain::usecase::{
 use ipnet::IpNet;
 
 use super::{Metrics, Readiness};
+use crate::config::Role;
 use crate::ports::Ports;
 
 /// What every handler may use.
@@ -29,6 +30,8 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether API v1 takes credentials from the query string.
     pub query_auth: bool,
+    /// Which routes there are.
+    pub role: Role,
 }
 
 /// The use cases, each over the ports it needs.
@@ -76,6 +79,7 @@ impl Services {
                 blobs: Arc::clone(&ports.blobs),
                 entropy: Arc::clone(&ports.entropy),
                 scope: ScopePolicy::default(),
+                first_pair: None,
                 limits,
             },
             request_download: RequestDownload {

@@ -7,7 +7,7 @@ use diesel_migrations::embed_migrations;
 use futures_util::future::BoxFuture;
 
 use super::database::Server;
-use super::hot::Hot;
+use super::hot::{Access, Hot};
 use super::queries::Done;
 use super::{Conn, PostgresOptions};
 use crate::error::{Failure, OpenError};
@@ -36,9 +36,23 @@ impl PostgresStore {
     /// [`OpenError::Settings`] if the URL or a certificate file is of no use, or the server refuses
     /// user or database; [`OpenError::Unavailable`].
     pub async fn connect(options: PostgresOptions) -> Result<Self, OpenError> {
+        Self::connect_as(options, Access::Full).await
+    }
+
+    /// [`connect`](Self::connect) as a database role that may look up users, API keys and key pairs,
+    /// and insert documents (deploy/postgres/roles.sql). It inserts by way of functions; the
+    /// database refuses it what the role may not do, as [`StoreError::Backend`].
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_for_ingest(options: PostgresOptions) -> Result<Self, OpenError> {
+        Self::connect_as(options, Access::Ingest).await
+    }
+
+    async fn connect_as(options: PostgresOptions, access: Access) -> Result<Self, OpenError> {
         let pool_size = options.pool_size.saturating_sub(GATHERING).max(LEAST_POOL);
         let server = Server::connect(&options, pool_size.into(), None, MIGRATIONS).await?;
-        let hot = Arc::new(Hot::start(&server.connector(), server.runtime()));
+        let hot = Arc::new(Hot::start(&server.connector(), server.runtime(), access));
         Ok(Self { server, hot })
     }
 

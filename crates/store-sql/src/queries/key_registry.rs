@@ -1,17 +1,17 @@
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{
-    Algorithm, KeyPair, KeyPairChange, KeyState, Record, Scope, Serial,
+    Algorithm, KeyPair, KeyPairChange, KeyState, PageLimit, Record, Scope, Serial,
 };
-use crypt_keeper_domain::ports::{KeyRegistry, RegistryChange, StoreError};
+use crypt_keeper_domain::ports::{DuePairs, KeyRegistry, RegistryChange, StoreError};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt as _;
 
-use super::super::{Conn, Store, dialect};
+use super::super::{Conn, Database, Store, dialect};
 use super::{Done, record};
 use crate::error::Failure;
-use crate::rows::{AuditRow, KeyPairRow};
+use crate::rows::{AuditRow, KeyPairRow, sql_time};
 use crate::schema::key_pairs;
 
 #[async_trait]
@@ -74,6 +74,33 @@ impl KeyRegistry for Store {
                     .select(KeyPairRow::as_select())
                     .load(conn)
                     .await?;
+                Ok(rows
+                    .into_iter()
+                    .map(KeyPair::try_from)
+                    .collect::<Result<_, _>>()?)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    async fn due_pairs(&self, due: DuePairs, limit: PageLimit) -> Result<Vec<KeyPair>, StoreError> {
+        self.read(move |conn| {
+            async move {
+                let mut query = key_pairs::table
+                    .order((key_pairs::created_at.asc(), key_pairs::serial.asc()))
+                    .limit(i64::try_from(limit.get()).unwrap_or(i64::MAX))
+                    .select(KeyPairRow::as_select())
+                    .into_boxed::<Database>();
+                query = match due {
+                    DuePairs::ActiveSince(moment) => query
+                        .filter(key_pairs::state.eq(KeyState::Active.as_str()))
+                        .filter(key_pairs::activated_at.le(sql_time(moment))),
+                    DuePairs::DestroyBy(moment) => query
+                        .filter(key_pairs::state.eq(KeyState::DestroyScheduled.as_str()))
+                        .filter(key_pairs::destroy_at.le(sql_time(moment))),
+                };
+                let rows: Vec<KeyPairRow> = query.load(conn).await?;
                 Ok(rows
                     .into_iter()
                     .map(KeyPair::try_from)

@@ -132,6 +132,13 @@ impl Refusal {
             // Version 1 administers nothing, so none of its operations can end like this.
             Error::NoSuchApiKey
             | Error::NoSuchKeyPair(_)
+            | Error::KeyPairState { .. }
+            | Error::AnotherKeyPairIsActive(_)
+            | Error::KeyPairNeeded { .. }
+            | Error::KeyPairRests { .. }
+            | Error::WaitTooShort
+            | Error::DestructionNotDue { .. }
+            | Error::DestructionHasBegun(_)
             | Error::UserNameTaken
             | Error::TooManyApiKeys { .. } => {
                 Self::failed(StatusCode::INTERNAL_SERVER_ERROR, error)

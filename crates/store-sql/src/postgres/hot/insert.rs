@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
-use crypt_keeper_domain::model::{Document, Entry, Record};
+use crypt_keeper_domain::model::{Document, Entry, PrincipalKind, Record, Rights};
 use crypt_keeper_domain::ports::{InsertOutcome, StoreError};
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -42,6 +42,19 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Whether the entry is what an owner gets, and nothing else.
+    fn is_owners_own(&self) -> bool {
+        let (document, entry) = (&self.document, &self.entry);
+        entry.principal_kind == PrincipalKind::User.as_str()
+            && entry.principal_id == document.owner
+            && entry.rights == i16::from(Rights::OWNER.mask())
+            && entry.granted_by == document.owner
+            && entry.granted_at == document.created_at
+            && entry.expires_at.is_none()
+    }
+}
+
 /// Stores documents with their owners' entries and records.
 ///
 /// The row of the key pair is locked FOR SHARE and must be active once the lock is held: whoever
@@ -57,20 +70,48 @@ impl Gather for Insert {
     fn run(conn: &mut Conn, batch: Vec<Arc<Request>>) -> BoxFuture<'_, Answers<InsertOutcome>> {
         async move {
             let rows: Vec<Verdict> = Statement::new(&batch).load(conn).await?;
-            let mut answers: Vec<_> = batch
-                .iter()
-                .map(|_| Err(StoreError::Backend("an insert was not answered".into())))
-                .collect();
-            for verdict in rows {
-                let answer = index(verdict.0).and_then(|index| answers.get_mut(index));
-                if let Some(answer) = answer {
-                    *answer = judge(verdict);
-                }
-            }
-            Ok(answers)
+            Ok(answers(batch.len(), rows))
         }
         .boxed()
     }
+}
+
+/// The same for a database role that may neither lock key pairs nor enter owners by itself: it has
+/// a function for each (migration `ingest_functions`), with the rights of the tables' owner.
+pub(super) struct IngestInsert;
+
+impl Gather for IngestInsert {
+    const NAME: &'static str = "inserts";
+    const PURPOSE: Purpose = Purpose::GatheredInserts;
+    type Request = Arc<Request>;
+    type Answer = InsertOutcome;
+
+    fn run(conn: &mut Conn, batch: Vec<Arc<Request>>) -> BoxFuture<'_, Answers<InsertOutcome>> {
+        async move {
+            // The function enters what the document's row says: it must be what was asked.
+            if let Some(request) = batch.iter().find(|request| !request.is_owners_own()) {
+                let id = request.document.id.0;
+                let words = format!("the entry of document {id} is not its owner's");
+                return Err(StoreError::Backend(words.into()).into());
+            }
+            let statement = IngestStatement(Statement::new(&batch));
+            let rows: Vec<Verdict> = statement.load(conn).await?;
+            Ok(answers(batch.len(), rows))
+        }
+        .boxed()
+    }
+}
+
+fn answers(asked: usize, rows: Vec<Verdict>) -> Vec<Result<InsertOutcome, StoreError>> {
+    let unanswered = || Err(StoreError::Backend("an insert was not answered".into()));
+    let mut answers: Vec<_> = std::iter::repeat_with(unanswered).take(asked).collect();
+    for verdict in rows {
+        let answer = index(verdict.0).and_then(|index| answers.get_mut(index));
+        if let Some(answer) = answer {
+            *answer = judge(verdict);
+        }
+    }
+    answers
 }
 
 /// Number, stored, taken, within the window, pair active.
@@ -220,22 +261,78 @@ impl Query for Statement {
 }
 
 impl QueryFragment<Pg> for Statement {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.walk(&BY_ITSELF, out)
+    }
+}
+
+/// [`Statement`] by way of the functions.
+#[derive(QueryId)]
+pub(super) struct IngestStatement(pub(super) Statement);
+
+impl Query for IngestStatement {
+    type SqlType = <Statement as Query>::SqlType;
+}
+
+impl QueryFragment<Pg> for IngestStatement {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.walk(&BY_FUNCTIONS, out)
+    }
+}
+
+/// How key pairs are locked and owners entered.
+struct Means {
+    /// Before and after the serials: active pairs, locked in the order of their serials, as whoever
+    /// changes several pairs locks them.
+    pairs: [&'static str; 2],
+    /// The entries of the documents that were stored.
+    owned: &'static str,
+    /// What makes `owned` be executed where it does not execute itself.
+    then: &'static str,
+}
+
+const BY_ITSELF: Means = Means {
+    pairs: [
+        "SELECT serial, scope, algorithm FROM key_pairs WHERE serial = ANY (",
+        ") AND state = 'active' ORDER BY serial FOR SHARE",
+    ],
+    owned: "INSERT INTO entries (retention_class, document_id, principal_kind, principal_id, \
+              rights, granted_by, granted_at, expires_at) \
+            SELECT retention_class, id, principal_kind, principal_id, rights, granted_by, \
+              granted_at, entry_expires_at \
+            FROM chosen JOIN stored USING (retention_class, id)",
+    then: "",
+};
+
+/// Volatile functions see what the statement that calls them has done so far: gathering the ids
+/// makes that all of `stored`. The function fails, and all with it, if it enters fewer.
+const BY_FUNCTIONS: Means = Means {
+    pairs: [
+        "SELECT serial, scope, algorithm FROM ingest_lock_key_pairs(",
+        ")",
+    ],
+    owned: "SELECT o.* FROM (SELECT array_agg(retention_class) AS classes, array_agg(id) AS ids \
+              FROM stored) s, ingest_enter_owners(s.classes, s.ids) o",
+    then: " LEFT JOIN owned ON owned.entered_class = stored.retention_class \
+             AND owned.entered_id = stored.id \
+           WHERE stored.id IS NULL OR owned.entered_id IS NOT NULL",
+};
+
+impl Statement {
+    fn walk<'b>(&'b self, means: &Means, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH asked AS MATERIALIZED (SELECT * FROM unnest(");
         self.bind(&mut Arrays::new(out.reborrow()))?;
         out.push_sql(") WITH ORDINALITY AS a (");
         out.push_sql(DOCUMENT_COLUMNS);
         out.push_sql(", ");
         out.push_sql(FURTHER_COLUMNS);
-        // In the order of serials, as whoever changes several pairs locks them.
-        out.push_sql(
-            ", n)), \
-             pairs AS MATERIALIZED (\
-               SELECT serial, scope, algorithm FROM key_pairs WHERE serial = ANY (",
-        );
+        let [before_serials, after_serials] = means.pairs;
+        out.push_sql(", n)), pairs AS MATERIALIZED (");
+        out.push_sql(before_serials);
         out.push_bind_param::<diesel::sql_types::Array<BigInt>, _>(&self.key_serials)?;
+        out.push_sql(after_serials);
         out.push_sql(
-            ") AND state = 'active' ORDER BY serial FOR SHARE), \
+            "), \
              clock AS MATERIALIZED (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS now), \
              judged AS MATERIALIZED (\
                SELECT asked.*, pairs.serial IS NOT NULL AS pair_is_active, \
@@ -257,13 +354,10 @@ impl QueryFragment<Pg> for Statement {
         out.push_sql(
             " FROM chosen ON CONFLICT (retention_class, id) DO NOTHING \
                RETURNING retention_class, id), \
-             owned AS (INSERT INTO entries (retention_class, document_id, principal_kind, \
-                 principal_id, rights, granted_by, granted_at, expires_at) \
-               SELECT retention_class, id, principal_kind, principal_id, rights, granted_by, \
-                 granted_at, entry_expires_at \
-               FROM chosen JOIN stored USING (retention_class, id)), \
-             recorded AS (INSERT INTO audit (",
+             owned AS (",
         );
+        out.push_sql(means.owned);
+        out.push_sql("), recorded AS (INSERT INTO audit (");
         out.push_sql(AuditArrays::COLUMNS);
         out.push_sql(") SELECT ");
         out.push_sql(AuditArrays::COLUMNS_OF_R);
@@ -284,6 +378,7 @@ impl QueryFragment<Pg> for Statement {
                LEFT JOIN stored ON stored.retention_class = chosen.retention_class \
                  AND stored.id = chosen.id",
         );
+        out.push_sql(means.then);
         Ok(())
     }
 }

@@ -35,16 +35,35 @@ const BATCH_WITHIN: Duration = Duration::from_secs(10);
 pub(super) struct Hot {
     api_keys: Batcher<Gathered<api_key::FindApiKey>>,
     finds: Batcher<Gathered<find::Find>>,
-    inserts: Batcher<Gathered<insert::Insert>>,
+    inserts: Inserts,
     releases: Batcher<Gathered<release::RecordRelease>>,
 }
 
+/// By the rights that the database role has.
+#[derive(Debug)]
+enum Inserts {
+    Full(Batcher<Gathered<insert::Insert>>),
+    Ingest(Batcher<Gathered<insert::IngestInsert>>),
+}
+
+/// What the database role may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Everything.
+    Full,
+    /// To insert documents by way of functions.
+    Ingest,
+}
+
 impl Hot {
-    pub(super) fn start(connector: &Connector, runtime: &Handle) -> Self {
+    pub(super) fn start(connector: &Connector, runtime: &Handle, access: Access) -> Self {
         Self {
             api_keys: Gathered::start(connector, runtime),
             finds: Gathered::start(connector, runtime),
-            inserts: Gathered::start(connector, runtime),
+            inserts: match access {
+                Access::Full => Inserts::Full(Gathered::start(connector, runtime)),
+                Access::Ingest => Inserts::Ingest(Gathered::start(connector, runtime)),
+            },
             releases: Gathered::start(connector, runtime),
         }
     }
@@ -57,6 +76,22 @@ impl Hot {
             self.inserts.shut_down(),
             self.releases.shut_down(),
         );
+    }
+}
+
+impl Inserts {
+    async fn ask(&self, request: Arc<insert::Request>) -> Result<InsertOutcome, StoreError> {
+        match self {
+            Self::Full(inserts) => inserts.ask(request).await,
+            Self::Ingest(inserts) => inserts.ask(request).await,
+        }
+    }
+
+    async fn shut_down(&self) {
+        match self {
+            Self::Full(inserts) => inserts.shut_down().await,
+            Self::Ingest(inserts) => inserts.shut_down().await,
+        }
     }
 }
 
