@@ -129,7 +129,7 @@ impl Database {
         }
     }
 
-    /// What of [`HALF_STATES`] is found: nothing, in a sound database.
+    /// Which half states are found: none, in a sound database.
     #[must_use]
     pub fn half_states(&self) -> Vec<String> {
         HALF_STATES

@@ -21,7 +21,11 @@ pub async fn rewrap_needs_the_seen_serial_and_an_active_pair(harness: &dyn Store
     let document = scene.document(alice.id, &old).await;
     scene.set_pair_state(&old, KeyState::Deactivated).await;
     let refused = async |rewrap: Rewrap, expected: RewrapOutcome, why: &str| {
-        assert_eq!(run(&scene, &[rewrap.clone()]).await, [expected], "{why}");
+        assert_eq!(
+            run(&scene, std::slice::from_ref(&rewrap)).await,
+            [expected],
+            "{why}"
+        );
         assert!(!scene.is_recorded(&rewrap.record).await, "{why}");
         let found = scene.find(document.id, &[]).await.unwrap();
         assert_eq!(found.document, document, "{why}");
@@ -78,7 +82,7 @@ pub async fn rewrap_needs_the_seen_serial_and_an_active_pair(harness: &dyn Store
 
     let rewrap = rewrap(&scene, &document, &new);
     assert_eq!(
-        run(&scene, &[rewrap.clone()]).await,
+        run(&scene, std::slice::from_ref(&rewrap)).await,
         [RewrapOutcome::Rewrapped]
     );
     assert!(scene.is_recorded(&rewrap.record).await);
