@@ -101,6 +101,7 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
     wiring::check_master_key(&vault).await?;
     let clock = Arc::clone(&context.clock);
     let objects = wiring::open_blobs(settings, public_url, &ring, clock, &context.runtime).await?;
+    objects.require_bucket().await?;
     let ports = wiring::ports(
         &stores,
         &vault,

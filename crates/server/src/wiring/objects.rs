@@ -44,6 +44,25 @@ impl Objects {
         Ok(None)
     }
 
+    /// Refuses a bucket that is not there, or not open to the credentials. A store that is away at
+    /// this moment is no reason not to start: readiness says so until it is back.
+    ///
+    /// # Errors
+    /// [`StartError::Part`].
+    pub async fn require_bucket(&self) -> Result<(), StartError> {
+        #[cfg(feature = "s3")]
+        if let Some(s3) = &self.s3 {
+            match s3.look().await {
+                Err(error) if !error.fault().may_pass() => {
+                    return Err(StartError::part("object store")(error));
+                }
+                Err(error) => tracing::warn!(%error, "the object store is away"),
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Milliseconds that the store's clock is ahead of this machine's; `None` if it has no clock
     /// of its own, or does not tell.
     ///
