@@ -17,6 +17,23 @@ pub fn escaped_path(path: &Path) -> String {
     Escaped(&path.to_string_lossy()).to_string()
 }
 
+/// JSON with every unsafe character as `\u202e`: it means the same to a program, and is as harmless
+/// on a terminal. Outside of strings JSON has none of these characters.
+pub fn escaped_json(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_unsafe(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String does not fail.
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
 /// See [`escaped`].
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(&'a str);
@@ -81,5 +98,18 @@ mod tests {
             escaped("\u{2066}\u{200f}\u{feff}").to_string(),
             r"\u{2066}\u{200f}\u{feff}"
         );
+    }
+
+    #[test]
+    fn json_means_the_same_and_is_harmless() {
+        let name = "a\x1b\u{9b}\u{7f}b\u{202e}fdp \u{e0041}🦀 \"é\\";
+        let json = serde_json::to_string(&[name]).unwrap();
+        assert!(json.contains(is_unsafe), "this is why");
+        let safe = escaped_json(&json);
+        assert_eq!(
+            safe,
+            r#"["a\u001b\u009b\u007fb\u202efdp \udb40\udc41🦀 \"é\\"]"#
+        );
+        assert_eq!(serde_json::from_str::<[String; 1]>(&safe).unwrap(), [name]);
     }
 }

@@ -2,7 +2,8 @@
 //! standard error.
 
 use crate::old_command_line::python_json;
-use crypt_keeper_client::{Error, terminal::escaped};
+use crypt_keeper_client::Error;
+use crypt_keeper_client::terminal::{escaped, escaped_json};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -43,7 +44,7 @@ impl Words {
             Style::OldJson => python_json(value),
             _ => serde_json::to_string(value).map_err(io::Error::from),
         };
-        self.result(&text.map_err(Error::Output)?)
+        self.result(&escaped_json(&text.map_err(Error::Output)?))
     }
 
     /// Says something beside the result, unless quiet was asked for.
