@@ -36,9 +36,15 @@ struct Object {
     other_document: Vec<u8>,
 }
 
-const DAMAGES: [Damage; 14] = [
+const DAMAGES: [Damage; 16] = [
     ("a flipped bit at the start", |object| flipped(object, 0)),
     ("a flipped bit of the salt", |object| flipped(object, 5)),
+    ("a flipped bit of the nonce prefix", |object| {
+        flipped(object, 35)
+    }),
+    ("a flipped bit of the first tag", |object| {
+        flipped(object, SEGMENT - 1)
+    }),
     ("a flipped bit in the middle", |object| {
         flipped(object, SEGMENT + 77)
     }),

@@ -171,14 +171,16 @@ fn a_first_start_makes_all_and_its_lines_work_when_pasted() {
     );
 
     // A profile is never picked up unasked, not even from here.
-    let unasked = Command::new(&binaries().ckc)
-        .args(["download", id])
-        .current_dir(&data)
-        .env_clear()
-        .env("HOME", home.path())
-        .output()
-        .unwrap();
-    assert_eq!(unasked.status.code(), Some(2));
+    for folder in [&folder, &data] {
+        let unasked = Command::new(&binaries().ckc)
+            .args(["download", id])
+            .current_dir(folder)
+            .env_clear()
+            .env("HOME", home.path())
+            .output()
+            .unwrap();
+        assert_eq!(unasked.status.code(), Some(2), "in {}", folder.display());
+    }
     service.stop();
 
     // A second start finds all of it, and says one line.
