@@ -45,9 +45,12 @@ pub(super) async fn stop(
                 changed: false,
             });
         }
-        let after = seen
-            .become_state(next, context.at)
-            .ok_or_else(|| not_allowed(&seen))?;
+        let after = match seen.state {
+            // It may return to what it was, but only by a cancelled destruction.
+            KeyState::DestroyScheduled => None,
+            _ => seen.become_state(next, context.at),
+        };
+        let after = after.ok_or_else(|| not_allowed(&seen))?;
         let new = if seen.state == KeyState::Active && successor == Successor::Needed {
             Some(
                 create

@@ -287,6 +287,24 @@ impl House {
         entries
     }
 
+    /// How many entries of the audit log speak of acts on key pairs.
+    pub(crate) async fn key_pair_acts(&self) -> usize {
+        let mut after = None;
+        let mut count = 0;
+        loop {
+            let limit = PageLimit::MAX;
+            let page = PageRequest { after, limit };
+            let page = self.store.list_audit(&AuditFilter::default(), &page).await;
+            let page = page.unwrap();
+            let on_pairs = |entry: &&AuditEntry| entry.action.as_str().starts_with("key_pair.");
+            count += page.items.iter().filter(on_pairs).count();
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return count,
+            }
+        }
+    }
+
     /// The audit log since `since`, one line an entry, people and keys by name.
     pub(crate) async fn log_since(&self, since: Timestamp, people: &[&Person]) -> Vec<String> {
         let names: HashMap<_, _> = people

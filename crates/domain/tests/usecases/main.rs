@@ -2,6 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     reason = "the helpers of tests fail as tests do"
 )]
 
@@ -12,6 +13,7 @@ mod download;
 mod faults;
 mod house;
 mod inspect;
+mod key_life;
 mod key_pairs;
 mod meddling;
 mod share;
