@@ -26,6 +26,11 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["conformance", "test-services"],
     ),
     (
+        "keys-vault",
+        &["domain", "secret", "crypto", "keys"],
+        &["conformance", "test-services"],
+    ),
+    (
         "blobs-local",
         &["domain", "secret"],
         &["conformance", "test-services"],

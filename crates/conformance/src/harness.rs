@@ -59,6 +59,12 @@ pub trait KeyVaultHarness: Harness {
     /// What the clock shows.
     fn now(&self) -> Timestamp;
 
+    /// Whether the wrapped bytes themselves are bound to their document; else the commitment alone
+    /// is, and whoever knows the key can make one that fits.
+    fn binds_document_in_wrap(&self) -> bool {
+        true
+    }
+
     /// How long the vault may go by what it remembers of the registry; zero if it asks each time.
     /// The laws wait that long after a change of the registry; best make it short.
     fn state_bound(&self) -> Duration;
