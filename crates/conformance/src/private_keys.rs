@@ -1,4 +1,4 @@
-//! Laws of [`PrivateKeys`](crypt_keeper_domain::ports::PrivateKeys).
+//! Laws of [`PrivateKeys`].
 
 use std::sync::Arc;
 

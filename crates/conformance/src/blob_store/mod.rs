@@ -1,4 +1,4 @@
-//! Laws of [`BlobStore`](crypt_keeper_domain::ports::BlobStore).
+//! Laws of [`BlobStore`].
 
 mod delete;
 mod objects;
