@@ -3,7 +3,8 @@
 //! Two things keep keys out. What this service logs itself names no body, no header and no query
 //! string. And what its dependencies log is cut off below WARN, whatever the filter says: at DEBUG
 //! and TRACE, HTTP libraries print headers (`Authorization`) and bodies, and the AWS SDK prints
-//! canonical requests and presigned query strings.
+//! canonical requests and presigned query strings. What the client library of Vault logs is cut off
+//! altogether: it writes every answer that is not a yes at ERROR, in Vault's own words.
 
 use std::io::IsTerminal as _;
 
@@ -19,6 +20,9 @@ use crate::error::StartError;
 
 /// What the targets of our own crates begin with.
 const OURS: &str = "crypt_keeper";
+
+/// Whose events are never logged: what there is to say of their errors, we say.
+const SILENT: [&str; 2] = ["vaultrs", "rustify"];
 
 /// Sets up the log of the process; only the first call has an effect.
 ///
@@ -49,5 +53,7 @@ pub fn init(settings: &Log) -> Result<(), StartError> {
 
 /// Our own events, and the warnings and errors of all others.
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {
-    metadata.target().starts_with(OURS) || *metadata.level() <= Level::WARN
+    let target = metadata.target();
+    let origin = target.split("::").next().unwrap_or_default();
+    target.starts_with(OURS) || (*metadata.level() <= Level::WARN && !SILENT.contains(&origin))
 }

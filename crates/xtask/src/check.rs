@@ -36,7 +36,14 @@ const ABSENCES: [Absence; 4] = [
     Absence {
         package: "crypt-keeper-server",
         features: &[],
-        crates: &["ring", "aws-sdk-dynamodb", "crypt-keeper-test-services"],
+        crates: &[
+            "ring",
+            "aws-sdk-dynamodb",
+            "vaultrs",
+            "rustify",
+            "crypt-keeper-keys-vault",
+            "crypt-keeper-test-services",
+        ],
     },
     Absence {
         package: "crypt-keeper-domain",
