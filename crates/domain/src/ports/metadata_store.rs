@@ -33,7 +33,8 @@ use crate::model::{
 /// - `wrapped_documents_are_counted`: each live one once, whatever the steps.
 ///
 /// Stores that can be away keep those of `crypt_keeper_conformance::outage` too, and stores that
-/// can lock a row `row_locks::no_insert_after_its_pair_was_stopped`.
+/// can lock a row those of `crypt_keeper_conformance::row_locks`: no insert and no rewrap after its
+/// pair was stopped, no live document under a destroyed pair.
 #[async_trait]
 pub trait MetadataStore: Debug + Send + Sync + 'static {
     /// Stores a new document with its owner's entry, and the record, in one step.
