@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use crypt_keeper_domain::model::{ObjectKey, Timestamp};
@@ -86,7 +87,7 @@ pub struct InvalidPublicUrl;
 #[derive(Debug)]
 pub(crate) struct UrlSigner {
     base: String,
-    keys: UrlKeys,
+    keys: RwLock<UrlKeys>,
 }
 
 impl UrlSigner {
@@ -102,8 +103,18 @@ impl UrlSigner {
         }
         Ok(Self {
             base: base.to_owned(),
-            keys,
+            keys: RwLock::new(keys),
         })
+    }
+
+    /// The keys in force; a copy shares OpenSSL's objects.
+    fn keys(&self) -> UrlKeys {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.clone()
+    }
+
+    pub(crate) fn replace_keys(&self, keys: UrlKeys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
     pub(crate) fn presign_get(
@@ -111,7 +122,7 @@ impl UrlSigner {
         key: &ObjectKey,
         expires: Timestamp,
     ) -> Result<PresignedUrl, ErrorStack> {
-        let signature = self.keys.sign(&Signed {
+        let signature = self.keys().sign(&Signed {
             method: "GET",
             key: key.as_str(),
             expires_millis: expires.as_millis(),
@@ -131,7 +142,7 @@ impl UrlSigner {
         expires: Timestamp,
         max_length: u64,
     ) -> Result<PresignedUrl, ErrorStack> {
-        let signature = self.keys.sign(&Signed {
+        let signature = self.keys().sign(&Signed {
             method: "PUT",
             key: key.as_str(),
             expires_millis: expires.as_millis(),
@@ -163,7 +174,7 @@ impl UrlSigner {
             expires_millis: parsed.expires_millis,
             max_length: parsed.max_length,
         };
-        if !self.keys.verifies(&signed, &parsed.signature) {
+        if !self.keys().verifies(&signed, &parsed.signature) {
             return Err(UrlRefused::Signature);
         }
         if now >= Timestamp::from_millis(parsed.expires_millis) {

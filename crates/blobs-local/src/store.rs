@@ -54,6 +54,11 @@ impl LocalBlobs {
         })
     }
 
+    /// Signs and judges by other keys from now on.
+    pub fn replace_keys(&self, keys: UrlKeys) {
+        self.signer.replace_keys(keys);
+    }
+
     /// Judges a request by its method and its path and query as they were sent
     /// (`/blobs/..?expires=..`).
     ///

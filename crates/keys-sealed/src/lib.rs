@@ -16,6 +16,8 @@ mod reseal;
 mod vault;
 
 pub use census::Census;
-pub use crypt_keeper_keys::{PairInspection, VaultConfig as SealedVaultConfig, Workers};
+pub use crypt_keeper_keys::{
+    IngestVault, PairInspection, VaultConfig as SealedVaultConfig, Workers,
+};
 pub use reseal::{ResealStep, Resealed};
 pub use vault::SealedVault;

@@ -33,6 +33,9 @@ pub enum PairError {
         /// Its algorithm.
         algorithm: Algorithm,
     },
+    /// The vault has no private halves: the server is there to accept uploads.
+    #[error("this server only wraps: it has no way to private halves, on purpose")]
+    WrapsOnly,
     /// There is nothing under the serial.
     #[error("key pair {serial} has no private half in {store}: restore {store} from its backup")]
     NoPrivateHalf {

@@ -4,11 +4,13 @@
 //! process: it fetches a private half from wherever a [`PrivateHalves`] keeps it, opens it once,
 //! keeps it parsed for a while, and uses it on threads of its own. Which pair is active, and what
 //! state a pair is in, comes from [`Pairs`], the registry remembered for moments; a vault whose
-//! private halves never leave another machine uses that alone.
+//! private halves never leave another machine uses that alone. [`IngestVault`] wraps, and has no
+//! private halves at all.
 
 mod cache;
 mod create;
 mod error;
+mod ingest;
 mod inspect;
 mod opened;
 mod pairs;
@@ -16,8 +18,10 @@ mod pool;
 mod private_halves;
 mod probe;
 mod vault;
+mod wrapping;
 
 pub use error::{PairError, in_one_line};
+pub use ingest::IngestVault;
 pub use inspect::PairInspection;
 pub use pairs::{ActivePair, KnownPair, PairIdentity, Pairs, require_same_algorithm};
 pub use pool::Workers;

@@ -17,26 +17,34 @@ impl<H: PrivateHalves> Probe for LocalVault<H> {
     }
 
     async fn check(&self) -> Result<(), ProbeError> {
-        match tokio::time::timeout(PATIENCE, self.look()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(ProbeError {
-                message: match &error {
-                    VaultError::NoActivePair(scope) => format!(
-                        "no active key pair for scope {scope}: make one with `crypt-keeper keys \
-                         rotate`"
-                    ),
-                    other => in_one_line(other),
-                },
-                source: Some(Box::new(error)),
-            }),
-            Err(late) => Err(ProbeError {
-                message: format!(
-                    "the key store or the registry has not answered within {} s",
-                    PATIENCE.as_secs()
+        tell(PATIENCE, self.look()).await
+    }
+}
+
+/// What became of a look at the parts within `patience`, in words.
+pub(crate) async fn tell(
+    patience: Duration,
+    look: impl Future<Output = Result<(), VaultError>>,
+) -> Result<(), ProbeError> {
+    match tokio::time::timeout(patience, look).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(ProbeError {
+            message: match &error {
+                VaultError::NoActivePair(scope) => format!(
+                    "no active key pair for scope {scope}: make one with `crypt-keeper keys \
+                     rotate`"
                 ),
-                source: Some(Box::new(late)),
-            }),
-        }
+                other => in_one_line(other),
+            },
+            source: Some(Box::new(error)),
+        }),
+        Err(late) => Err(ProbeError {
+            message: format!(
+                "the key store or the registry has not answered within {} s",
+                patience.as_secs()
+            ),
+            source: Some(Box::new(late)),
+        }),
     }
 }
 

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_crypto::{self as crypto, PublicHalf as ParsedPublicHalf};
-use crypt_keeper_domain::model::{
-    Algorithm, DocumentId, KeyCommitment, PublicHalf, Scope, Serial, WrappedKey,
-};
+use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
 use crypt_keeper_domain::ports::{KeyRegistry, KeyVault, Purpose, VaultError, WrapContext};
 use crypt_keeper_secret::{DocumentKey, SecretBytes};
 
@@ -15,6 +13,7 @@ use crate::opened::{self, Opened};
 use crate::pairs::{PairIdentity, Pairs, parse_public_half, require_same_algorithm};
 use crate::pool::{Pool, Workers};
 use crate::private_halves::PrivateHalves;
+use crate::wrapping;
 
 /// What a vault may be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,25 +151,7 @@ impl<H: PrivateHalves> KeyVault for LocalVault<H> {
         key: &DocumentKey,
         context: &WrapContext,
     ) -> Result<WrappedKey, VaultError> {
-        let active = self
-            .pairs
-            .active(&context.scope, self.config.algorithm, context.refused)
-            .await?;
-        let serial = active.serial;
-        let document = context.document.as_bytes();
-        let bytes = active
-            .public_half
-            .wrap(key, serial.get(), document)
-            .map_err(|error| PairError::wrap(serial, error))?;
-        let commitment = crypto::KeyCommitment::of(key, document)
-            .map_err(|error| VaultError::Backend(Box::new(error)))?;
-        Ok(WrappedKey {
-            algorithm: active.algorithm,
-            serial,
-            scope: active.scope,
-            bytes,
-            commitment: KeyCommitment::from_bytes(*commitment.as_bytes()),
-        })
+        wrapping::wrap(&self.pairs, self.config.algorithm, key, context).await
     }
 
     async fn unwrap(

@@ -52,6 +52,12 @@ pub enum StartError {
         /// The names of the migrations.
         pending: Vec<String>,
     },
+    /// A server of this role holds nothing that it would need for what it was asked.
+    #[error(
+        "`role` = \"ingest\" holds no master key and cannot reach private halves: do this with the \
+         configuration of a full server"
+    )]
+    IngestRole,
     /// A backend other than the embedded default has no master key.
     #[error(
         "there is no master key: make one with `crypt-keeper master-key new FILE`, keep a copy \

@@ -17,6 +17,8 @@ use super::{MasterKeySourceError, parse};
 pub struct RingFile {
     path: PathBuf,
     text: SecretBytes,
+    /// What it said before the last change.
+    before: Option<SecretBytes>,
     ring: MasterKeyRing,
     metadata: Metadata,
     /// Locked: the file itself is replaced, so it cannot hold the lock.
@@ -58,6 +60,7 @@ impl RingFile {
         Ok(Self {
             path,
             text,
+            before: None,
             ring,
             metadata,
             _folder: folder,
@@ -112,6 +115,17 @@ impl RingFile {
         self.replace(&text)
     }
 
+    /// Undoes the last change, if there was one.
+    ///
+    /// # Errors
+    /// [`MasterKeySourceError::Change`]; the file is as it was then.
+    pub fn put_back(&mut self) -> Result<(), MasterKeySourceError> {
+        match self.before.clone() {
+            Some(text) => self.replace(text.expose_secret()),
+            None => Ok(()),
+        }
+    }
+
     fn replace(&mut self, text: &[u8]) -> Result<(), MasterKeySourceError> {
         let text = SecretBytes::new(text.to_vec());
         let ring = parse_copy(&text, &self.path)?;
@@ -120,7 +134,8 @@ impl RingFile {
             path: self.path.clone(),
             source,
         })?;
-        (self.text, self.ring) = (text, ring);
+        self.ring = ring;
+        self.before = Some(std::mem::replace(&mut self.text, text));
         Ok(())
     }
 

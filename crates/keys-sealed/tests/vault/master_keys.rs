@@ -259,6 +259,9 @@ fn a_ring_file_keeps_its_comments_its_mode_and_its_place() {
     let written = fs::read(&real).unwrap();
     assert!(written.starts_with(id.to_string().as_bytes()) && written.ends_with(&text));
     file.remove(&[id]).unwrap();
+    file.put_back().unwrap();
+    assert_eq!(file.ring().first().id(), id);
+    file.remove(&[id]).unwrap();
     assert_eq!(fs::read(&real).unwrap(), text);
     assert_eq!(file.ring().to_text(), old.to_text());
     let metadata = fs::metadata(&real).unwrap();

@@ -52,10 +52,10 @@ pub(super) async fn run(
     match command {
         Command::List(Shown { json }) => list(*json, admin, output).await,
         Command::Rotate(Shown { json }) => {
-            let ring = wiring::read_master_key(settings).await?;
-            let vault = wiring::open_vault(settings, &admin.stores, &ring)?;
+            let master_keys = wiring::read_master_keys(settings).await?;
+            let vault = wiring::open_vault(settings, &admin.stores, &master_keys)?;
             // A pair sealed under a key that the service does not have would stop it.
-            wiring::check_master_key(&vault).await?;
+            wiring::check_master_keys(&vault).await?;
             rotate(*json, settings.keys.algorithm, admin, &vault, output).await
         }
     }

@@ -20,6 +20,7 @@ mod page;
 mod serve;
 mod setup;
 mod table;
+mod this_service;
 mod times;
 mod user;
 
@@ -38,7 +39,9 @@ pub use output::Output;
 use administration::Administration;
 
 use crate::clock::SystemClock;
-use crate::config::{self as configuration, Environment, Loaded, Override, PublicUrl, Settings};
+use crate::config::{
+    self as configuration, Environment, Loaded, Override, PublicUrl, Role, Settings,
+};
 use crate::entropy::SystemEntropy;
 use crate::error::StartError;
 use crate::{hardening, logging};
@@ -96,7 +99,7 @@ enum Command {
     /// List and rotate the key pairs that wrap document keys
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Make what seals the key pairs
+    /// Make, change and look at what seals the key pairs
     #[command(subcommand)]
     MasterKey(master_key::Command),
     /// Look at who did what, and when
@@ -169,7 +172,9 @@ pub fn run(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
         Command::Completions(completions) => {
             return done(completions::run(completions, &mut output));
         }
-        Command::MasterKey(command) => return done(master_key::run(command, &mut output)),
+        Command::MasterKey(master_key::Command::New(new)) => {
+            return done(master_key::new::run(new, &mut output));
+        }
         _ => {}
     }
     let mut overrides = cli.global.overrides;
@@ -181,6 +186,9 @@ pub fn run(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
     let file = cli.global.config.or_else(|| environment.config_file());
     let loaded =
         configuration::load(file.as_deref(), &environment, &overrides).map_err(StartError::from)?;
+    if loaded.settings.role == Role::Ingest && !command.is_for_ingest() {
+        return Err(StartError::IngestRole.into());
+    }
     logging::init(&loaded.settings.log)?;
 
     let runtime = runtime().map_err(StartError::from)?;
@@ -204,6 +212,14 @@ fn done(outcome: Result<(), Failure>) -> Result<ExitCode, Failure> {
 }
 
 impl Command {
+    /// Whether it has a meaning for a server that only accepts uploads.
+    fn is_for_ingest(&self) -> bool {
+        matches!(
+            self,
+            Self::Serve(_) | Self::Doctor(_) | Self::Config(_) | Self::Healthcheck(_)
+        )
+    }
+
     async fn run(&self, context: &Context, output: &mut Output) -> Result<(), Failure> {
         let settings = context.settings();
         match self {
@@ -220,6 +236,7 @@ impl Command {
             Self::ApiKey(command) => api_key::run(command, &admin, output).await,
             Self::Documents(command) => documents::run(command, &admin, output).await,
             Self::Keys(command) => keys::run(command, settings, &admin, output).await,
+            Self::MasterKey(command) => master_key::run(command, settings, &admin, output).await,
             Self::Audit(command) => audit::run(command, &admin, output).await,
             _ => Ok(()),
         };

@@ -3,17 +3,18 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crypt_keeper_domain::model::Caller;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Context;
-use crate::config::{Override, PublicUrl};
+use crate::config::{Override, PublicUrl, Role};
 use crate::data_dir::DataDir;
 use crate::error::{Chain, StartError};
 use crate::first_start::{FirstStart, Welcome};
 use crate::http::{self, HttpSettings, ReloadableCertificate, Running, State};
-use crate::wiring::{self, Missing, Objects, Stores};
+use crate::wiring::{self, Missing, Objects, SealedVault, Stores};
 use crate::{ports::Ports, welcome};
 
 /// Arguments of `serve`.
@@ -37,8 +38,14 @@ struct Opened {
     stores: Stores,
     objects: Objects,
     ports: Ports,
+    /// `None` in the role `ingest`.
+    vault: Option<Arc<SealedVault>>,
     welcome: Option<Welcome>,
 }
+
+/// How often the file of the master keys is looked at: it may take so long until a new one is known
+/// that nothing has asked for yet.
+const LOOK_AT_MASTER_KEYS: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
     let settings = context.settings();
@@ -64,16 +71,32 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
         );
     }
 
-    let opened = open(context, &public_url).await?;
+    let opened = match settings.role {
+        Role::Full => open(context, &public_url).await?,
+        Role::Ingest => open_for_ingest(context).await?,
+    };
     let http_settings = HttpSettings {
         trusted_proxies: settings.http.trusted_proxies.clone(),
         query_auth: settings.v1.query_auth,
+        role: settings.role,
     };
     let state = Arc::new(State::new(&opened.ports, http_settings));
+    let follower = opened.vault.clone().map(|vault| {
+        state.metrics.follow_master_keys(vault.master_keys());
+        let follow = async move { vault.follow_master_keys(LOOK_AT_MASTER_KEYS).await };
+        context.runtime.spawn(follow)
+    });
     let running = http::start(listener, tls, state, opened.objects.local.clone())?;
     say_ready(context, &opened, &public_url)?;
 
-    let outcome = serve(running, &mut signals, certificate.as_deref()).await;
+    let reloadable = Reloadable {
+        certificate,
+        vault: opened.vault.clone(),
+    };
+    let outcome = serve(context, running, &mut signals, &reloadable).await;
+    if let Some(follower) = follower {
+        follower.abort();
+    }
     opened.stores.shutdown().await;
     outcome?;
     Ok(ExitCode::SUCCESS)
@@ -88,7 +111,7 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
         None
     };
     // Before any database is made for a service that cannot work.
-    let ring = wiring::read_master_key(settings).await?;
+    let master_keys = wiring::read_master_keys(settings).await?;
     let stores = Stores::open(settings, Missing::Make, &context.runtime).await?;
     let migrate = settings.metadata.migrate_on_start;
     for applied in stores.ready_schema(migrate).await? {
@@ -97,10 +120,11 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
             tracing::info!(part = applied.part, migrations, "migrated");
         }
     }
-    let vault = wiring::open_vault(settings, &stores, &ring)?;
-    wiring::check_master_key(&vault).await?;
+    let vault = wiring::open_vault(settings, &stores, &master_keys)?;
+    wiring::check_master_keys(&vault).await?;
     let clock = Arc::clone(&context.clock);
-    let objects = wiring::open_blobs(settings, public_url, &ring, clock, &context.runtime).await?;
+    let objects =
+        wiring::open_blobs(settings, public_url, &master_keys, clock, &context.runtime).await?;
     objects.require_bucket().await?;
     let ports = wiring::ports(
         &stores,
@@ -123,7 +147,32 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
         stores,
         objects,
         ports,
+        vault: Some(vault),
         welcome,
+    })
+}
+
+/// Opens what uploads need: no master key, no way to private halves, nothing asked of the objects.
+async fn open_for_ingest(context: &Context) -> Result<Opened, StartError> {
+    let settings = context.settings();
+    let stores = Stores::open(settings, Missing::Refuse, &context.runtime).await?;
+    stores.ready_schema(false).await?;
+    let vault = wiring::ingest_vault(settings, &stores);
+    let clock = Arc::clone(&context.clock);
+    let objects = wiring::open_blobs_for_ingest(settings, clock, &context.runtime).await?;
+    let ports = wiring::ports(
+        &stores,
+        &vault,
+        &objects,
+        Arc::clone(&context.clock),
+        Arc::clone(&context.entropy),
+    );
+    Ok(Opened {
+        stores,
+        objects,
+        ports,
+        vault: None,
+        welcome: None,
     })
 }
 
@@ -141,31 +190,55 @@ fn say_ready(context: &Context, opened: &Opened, url: &PublicUrl) -> std::io::Re
     stdout.flush()
 }
 
+/// What is read again on SIGHUP.
+#[derive(Clone)]
+struct Reloadable {
+    certificate: Option<Arc<ReloadableCertificate>>,
+    vault: Option<Arc<SealedVault>>,
+}
+
 /// Serves until a signal says stop.
 async fn serve(
+    context: &Context,
     mut running: Running,
     signals: &mut Signals,
-    certificate: Option<&ReloadableCertificate>,
+    reloadable: &Reloadable,
 ) -> std::io::Result<()> {
     loop {
         tokio::select! {
             failed = running.failed() => return failed,
             heard = signals.next() => match heard {
                 Heard::Stop => return running.stop().await,
-                Heard::Reload => reload(certificate),
+                // Not waited for: a command that prints master keys takes its time.
+                Heard::Reload => drop(context.runtime.spawn(reload(reloadable.clone()))),
             },
         }
     }
 }
 
-fn reload(certificate: Option<&ReloadableCertificate>) {
-    match certificate.map(ReloadableCertificate::reload) {
+async fn reload(reloadable: Reloadable) {
+    match reloadable
+        .certificate
+        .map(|certificate| certificate.reload())
+    {
         None => {}
         Some(Ok(())) => tracing::info!("read the certificate again"),
         Some(Err(error)) => tracing::error!(
             error = %Chain(&error),
             "cannot read the certificate again: the one in use stays"
         ),
+    }
+    if let Some(vault) = reloadable.vault {
+        match vault.reload_master_keys().await {
+            Ok(_) => tracing::info!(
+                seals = %vault.master_keys().current().first().id(),
+                "read the master keys again"
+            ),
+            Err(error) => tracing::error!(
+                error = %Chain(&error),
+                "cannot take up the master keys: those in force stay"
+            ),
+        }
     }
 }
 
@@ -190,7 +263,7 @@ impl Signals {
         })
     }
 
-    /// SIGHUP would end the process if it were not heard; without TLS it means nothing.
+    /// SIGHUP would end the process if it were not heard.
     async fn next(&mut self) -> Heard {
         tokio::select! {
             _ = self.terminate.recv() => Heard::Stop,

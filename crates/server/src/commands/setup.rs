@@ -78,7 +78,7 @@ async fn work(context: &Context, done: &mut Done) -> Result<(), Failure> {
         done.master_key = begin_first_start(&DataDir::new(&settings.data_dir))?;
     }
     // Before any database is made for a service that cannot work.
-    let ring = wiring::read_master_key(settings).await?;
+    let master_keys = wiring::read_master_keys(settings).await?;
     let stores = Stores::open(settings, Missing::Make, &context.runtime).await?;
     for database in &stores.databases {
         let applied = apply(&**database).await?;
@@ -89,15 +89,15 @@ async fn work(context: &Context, done: &mut Done) -> Result<(), Failure> {
     }
     let url = super::public_url(settings);
     let clock = std::sync::Arc::clone(&context.clock);
-    let objects = wiring::open_blobs(settings, &url, &ring, clock, &context.runtime).await?;
+    let objects = wiring::open_blobs(settings, &url, &master_keys, clock, &context.runtime).await?;
     done.bucket = objects.ensure_bucket().await?.map(|made| match made {
         true => Made::Made,
         false => Made::Existed,
     });
 
-    let vault = wiring::open_vault(settings, &stores, &ring)?;
+    let vault = wiring::open_vault(settings, &stores, &master_keys)?;
     // A pair sealed under another master key than the rest would split the key store.
-    wiring::check_master_key(&vault).await?;
+    wiring::check_master_keys(&vault).await?;
     let admin = Administration::over(stores, context)?;
     let pair = rotate_keys(&admin, &vault)
         .ensure_active(&admin.call, Scope::Shared, settings.keys.algorithm)

@@ -1,34 +1,9 @@
 //! Moments and lengths of time as operators type them.
 
-use std::time::Duration;
-
 use chrono::{DateTime, NaiveDate, NaiveTime};
 use crypt_keeper_domain::model::Timestamp;
 
-/// Reads `90d`, `12h`, `30m`, `2w`.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    const NEEDED: &str = "a number and a unit are needed, such as 90d: m (minutes), h (hours), \
-                          d (days), w (weeks)";
-    let unit = text.chars().next_back().unwrap_or_default();
-    let seconds_each = match unit {
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        'w' => 7 * 24 * 60 * 60,
-        _ => return Err(NEEDED.to_owned()),
-    };
-    let digits = text.strip_suffix(unit).unwrap_or_default();
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(NEEDED.to_owned());
-    }
-    let too_long = || "it is beyond the year 9999".to_owned();
-    let number: u64 = digits.parse().map_err(|_| too_long())?;
-    match number.checked_mul(seconds_each).map(Duration::from_secs) {
-        Some(Duration::ZERO) => Err("it must be longer than nothing".to_owned()),
-        Some(duration) if duration <= Timestamp::MAX.since(Timestamp::EPOCH) => Ok(duration),
-        _ => Err(too_long()),
-    }
-}
+pub(super) use crate::config::parse_duration;
 
 /// Reads RFC 3339 with any offset, or a date, which means its first moment in UTC.
 pub(super) fn parse_moment(text: &str) -> Result<Timestamp, String> {
@@ -63,34 +38,6 @@ pub(super) fn seconds_or_dash(at: Option<Timestamp>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_have_a_number_and_a_unit() {
-        for (text, seconds) in [
-            ("90d", 7_776_000),
-            ("1h", 3600),
-            ("30m", 1800),
-            ("2w", 1_209_600),
-        ] {
-            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)));
-        }
-        for text in [
-            "",
-            "d",
-            "90",
-            "90 d",
-            "-1d",
-            "+1d",
-            "1.5h",
-            "0d",
-            "90é",
-            "9999999w",
-            "1s",
-            "99999999999999999999d",
-        ] {
-            assert!(parse_duration(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn moments_are_dates_or_rfc_3339() {

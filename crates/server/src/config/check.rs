@@ -1,12 +1,69 @@
 //! Rules that span more than one concern.
 
-use super::{BlobsBackend, ConfigError, MetadataBackend, Settings};
+use super::{BlobsBackend, ConfigError, MasterKey, MetadataBackend, Role, Settings};
 
 impl Settings {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.http.check()?;
         self.check_public_url()?;
-        self.check_sealed_url()
+        self.check_sealed_url()?;
+        match self.role {
+            Role::Full => Ok(()),
+            Role::Ingest => self.check_ingest(),
+        }
+    }
+
+    /// What a server of this role could unwrap a document key with, it must not be given; and what
+    /// it cannot do without such things, it must not be asked.
+    fn check_ingest(&self) -> Result<(), ConfigError> {
+        let refused = |what: &str, why: &str| {
+            Err(ConfigError::Together(format!(
+                "{what} does not go with `role` = \"ingest\": {why}"
+            )))
+        };
+        if matches!(self.metadata.backend, MetadataBackend::Sqlite) {
+            return refused(
+                "`metadata.backend` = \"sqlite\"",
+                "a file knows no roles, so whoever writes it could read and grant; set it to \
+                 \"postgres\", with the role of deploy/postgres/roles.sql",
+            );
+        }
+        if matches!(self.blobs.backend, BlobsBackend::Local) {
+            return refused(
+                "`blobs.backend` = \"local\"",
+                "its URLs are signed with the master key, which such a server must not have; set \
+                 it to \"s3\"",
+            );
+        }
+        match &self.keys.master_key {
+            Some(MasterKey::File(_)) => {
+                return refused(
+                    "`keys.master_key_file`",
+                    "it holds no master key; remove it",
+                );
+            }
+            Some(MasterKey::Command(_)) => {
+                return refused(
+                    "`keys.master_key_command`",
+                    "it holds no master key; remove it",
+                );
+            }
+            None => {}
+        }
+        if self.keys.sealed_url.is_some() {
+            return refused(
+                "`keys.sealed.url`",
+                "it must not reach the private halves; remove it",
+            );
+        }
+        if self.metadata.migrate_on_start {
+            return refused(
+                "`metadata.migrate_on_start` = true",
+                "its database role may change no table; run `crypt-keeper migrate` with the \
+                 configuration of a full server",
+            );
+        }
+        Ok(())
     }
 
     /// Objects of a local folder are fetched from the service itself, by absolute URLs.

@@ -40,6 +40,12 @@ pub const KEYS: &[Key] = &[
         "folder of the embedded default: database, private halves, objects, master key",
     ),
     key(
+        "role",
+        "full",
+        "full, or ingest: a server that accepts uploads and holds nothing that could unwrap a \
+         document key (docs/operations.md)",
+    ),
+    key(
         "http.listen",
         "127.0.0.1:8080",
         "address and port to listen on; port 0 lets the system choose",
@@ -120,14 +126,28 @@ pub const KEYS: &[Key] = &[
          after a change run `crypt-keeper setup`, which makes a key pair for it",
     ),
     key(
+        "keys.scope",
+        "shared",
+        "which documents share key pairs: shared (all), or customer (those of one user; his first \
+         pair is made when he first uploads); documents stay in the scope that they were made in",
+    ),
+    key(
+        "keys.rotate_after",
+        "90d",
+        "how long a key pair wraps new document keys before the service makes another: a number \
+         and m, h, d or w; or never",
+    ),
+    key(
         "keys.master_key_file",
         "",
-        "master key ring, mode 0600; `crypt-keeper master-key new FILE` makes one",
+        "master key ring, mode 0600; `crypt-keeper master-key new FILE` makes one; read again when it \
+         changes, and on SIGHUP",
     ),
     key(
         "keys.master_key_command",
         "",
-        "command that prints the master key ring, quoted as for a shell; no shell is run",
+        "command that prints the master key ring, quoted as for a shell; no shell is run; asked again \
+         on SIGHUP",
     ),
     key(
         "keys.sealed.url",

@@ -1,7 +1,10 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crypt_keeper_domain::model::Algorithm;
+use crypt_keeper_domain::usecase::ScopePolicy;
 
+use super::duration::{parse_duration, show_duration};
 use super::values::Values;
 use super::{ConfigError, SecretUrl, quoted};
 
@@ -12,6 +15,10 @@ pub struct Keys {
     pub backend: KeysBackend,
     /// How new document keys are wrapped; those of before stay as they are.
     pub algorithm: Algorithm,
+    /// Which documents share key pairs.
+    pub scope: ScopePolicy,
+    /// How long a pair wraps; `None`: until somebody rotates it.
+    pub rotate_after: Option<Duration>,
     /// Where the master key comes from; `None`: only the embedded default may make its own.
     pub master_key: Option<MasterKey>,
     /// The database of the sealed private halves; `None`: beside the metadata.
@@ -24,6 +31,9 @@ pub enum KeysBackend {
     /// Private halves in a database, sealed under the master key.
     Sealed,
 }
+
+/// How long a pair wraps unless told otherwise: 90 days.
+const ROTATE_AFTER: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// What `sealed` can wrap by.
 const ALGORITHMS: [Algorithm; 3] = [
@@ -50,6 +60,21 @@ impl Keys {
             let mut all = ALGORITHMS.into_iter();
             all.find(|algorithm| algorithm.as_str() == text)
         })?;
+        let scope = values.parse("keys.scope", "shared or customer is needed", |text| {
+            match text {
+                "shared" => Some(ScopePolicy::Shared),
+                "customer" => Some(ScopePolicy::Customer),
+                _ => None,
+            }
+        })?;
+        let rotate_after = values.parse(
+            "keys.rotate_after",
+            "a number and m, h, d or w, such as 90d, or never is needed",
+            |text| match text {
+                "never" => Some(None),
+                _ => parse_duration(text).ok().map(Some),
+            },
+        )?;
         let command = values.parse(
             "keys.master_key_command",
             "a command and its arguments are needed",
@@ -69,6 +94,8 @@ impl Keys {
         Ok(Self {
             backend: backend.unwrap_or(KeysBackend::Sealed),
             algorithm: algorithm.unwrap_or(Algorithm::DEFAULT),
+            scope: scope.unwrap_or_default(),
+            rotate_after: rotate_after.unwrap_or(Some(ROTATE_AFTER)),
             master_key,
             sealed_url: values.secret_url("keys.sealed.url", "keys.sealed.url_file")?,
         })
@@ -90,10 +117,19 @@ impl Keys {
                 (None, Some(quoted(&shown)))
             }
         };
+        let scope = match self.scope {
+            ScopePolicy::Shared => "shared",
+            ScopePolicy::Customer => "customer",
+        };
+        let rotate_after = self
+            .rotate_after
+            .map_or_else(|| "never".to_owned(), show_duration);
         let url = self.sealed_url.as_ref();
         vec![
             ("keys.backend", Some(quoted(backend))),
             ("keys.algorithm", Some(quoted(self.algorithm.as_str()))),
+            ("keys.scope", Some(quoted(scope))),
+            ("keys.rotate_after", Some(quoted(&rotate_after))),
             ("keys.master_key_file", file),
             ("keys.master_key_command", command),
             ("keys.sealed.url", url.map(|url| quoted(&url.to_string()))),

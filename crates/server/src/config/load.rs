@@ -5,7 +5,7 @@ use config::{Config, FileFormat, Format as _, Map, Source, Value};
 
 use super::env::ENV_PREFIX;
 use super::values::Values;
-use super::{Blobs, ConfigError, Environment, Http, KEYS, Keys, Log, Metadata, Settings, V1};
+use super::{Blobs, ConfigError, Environment, Http, KEYS, Keys, Log, Metadata, Role, Settings, V1};
 
 /// The file that is read if none is named, and it is there.
 pub const DEFAULT_FILE: &str = "crypt-keeper.toml";
@@ -155,6 +155,7 @@ fn read(values: &Values) -> Result<Settings, ConfigError> {
         data_dir: values
             .path("data_dir")?
             .unwrap_or_else(|| PathBuf::from("./crypt-keeper-data")),
+        role: Role::read(values)?,
         http: Http::read(values)?,
         metadata: Metadata::read(values)?,
         blobs: Blobs::read(values)?,

@@ -5,6 +5,7 @@
 
 mod blobs;
 mod check;
+mod duration;
 mod env;
 mod error;
 mod http;
@@ -13,6 +14,7 @@ mod keys;
 mod load;
 mod log;
 mod metadata;
+mod role;
 mod secret_url;
 mod v1;
 mod values;
@@ -21,6 +23,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use blobs::{Blobs, BlobsBackend, S3};
+pub use duration::parse_duration;
 pub use env::{ENV_CONFIG_FILE, ENV_PREFIX, Environment};
 pub use error::ConfigError;
 pub use http::{Http, PublicUrl, TlsFiles};
@@ -29,6 +32,7 @@ pub use keys::{Keys, KeysBackend, MasterKey};
 pub use load::{DEFAULT_FILE, Loaded, Override, load};
 pub use log::{Log, LogFormat};
 pub use metadata::{Metadata, MetadataBackend, Postgres};
+pub use role::Role;
 pub use secret_url::SecretUrl;
 pub use v1::V1;
 
@@ -37,6 +41,8 @@ pub use v1::V1;
 pub struct Settings {
     /// Folder of the embedded default: database, private halves, objects, master key.
     pub data_dir: PathBuf,
+    /// What this server does.
+    pub role: Role,
     /// Where and how the service is reached.
     pub http: Http,
     /// Where documents, users and key pairs are registered.
@@ -66,7 +72,10 @@ impl Settings {
     /// is not set. Secrets are redacted.
     #[must_use]
     pub fn rows(&self) -> Vec<(&'static str, Option<String>)> {
-        let mut rows = vec![("data_dir", Some(quoted(&self.data_dir.to_string_lossy())))];
+        let mut rows = vec![
+            ("data_dir", Some(quoted(&self.data_dir.to_string_lossy()))),
+            ("role", Some(quoted(self.role.as_str()))),
+        ];
         rows.extend(self.http.rows());
         rows.extend(self.metadata.rows());
         rows.extend(self.blobs.rows());

@@ -34,7 +34,7 @@ impl Routes {
             .service(read_only("/readyz", health::readyz))
             .service(read_only("/version", health::version))
             .service(read_only("/metrics", health::metrics))
-            .configure(v1::configure)
+            .configure(|config| v1::configure(config, self.state.settings.role))
             .default_service(web::to(HttpResponse::NotFound));
         if let Some(blobs) = &self.local_blobs {
             config.app_data(blobs.clone()).configure(blobs::configure);

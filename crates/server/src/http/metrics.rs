@@ -8,6 +8,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
+use crypt_keeper_crypto::MasterKeyRing;
 use crypt_keeper_domain::model::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -18,11 +19,15 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::{Report, State};
+use crate::wiring::MasterKeys;
 
 /// Upper bounds of the duration histogram, in seconds.
 const DURATIONS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
+
+/// The name of the metric that names the master keys, without its prefix.
+const MASTER_KEYS: &str = "master_key";
 
 /// The service's metrics.
 #[derive(Debug)]
@@ -32,6 +37,7 @@ pub struct Metrics {
     durations: Family<RouteLabels, Histogram>,
     in_flight: Gauge,
     ready: Family<PartLabels, Gauge>,
+    master_keys: Family<MasterKeyLabels, Gauge>,
     /// Uploads that were granted.
     pub uploads_granted: Counter,
     /// Downloads whose key was released.
@@ -61,6 +67,13 @@ struct PartLabels {
     part: &'static str,
 }
 
+/// A master key's id, which is no secret, and whether it seals or only opens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MasterKeyLabels {
+    id: String,
+    r#use: &'static str,
+}
+
 impl Metrics {
     /// All at zero, in a process that started at `started_at`.
     #[must_use]
@@ -83,6 +96,7 @@ impl Metrics {
             durations: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
             in_flight: Gauge::default(),
             ready: Family::default(),
+            master_keys: Family::default(),
             uploads_granted: Counter::default(),
             downloads_granted: Counter::default(),
             shares_granted: Counter::default(),
@@ -118,6 +132,11 @@ impl Metrics {
             "ready",
             "1 if the part is ready, else 0",
             self.ready.clone(),
+        );
+        registry.register(
+            MASTER_KEYS,
+            "1 for each master key in force: the one that seals, and those that only open",
+            self.master_keys.clone(),
         );
         for (name, help, counter) in [
             (
@@ -158,12 +177,30 @@ impl Metrics {
         }
     }
 
+    /// Tells which master keys are in force, from now on.
+    pub fn follow_master_keys(&self, keys: &MasterKeys) {
+        set_master_keys(&self.master_keys, &keys.current());
+        let family = self.master_keys.clone();
+        keys.on_change(move |ring| set_master_keys(&family, ring));
+    }
+
     /// OpenMetrics text.
     pub(super) fn encode(&self) -> String {
         let mut text = String::new();
         // Writing to a String does not fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+fn set_master_keys(family: &Family<MasterKeyLabels, Gauge>, ring: &MasterKeyRing) {
+    family.clear();
+    for (number, key) in ring.keys().enumerate() {
+        let labels = MasterKeyLabels {
+            id: key.id().to_string(),
+            r#use: if number == 0 { "seals" } else { "opens" },
+        };
+        family.get_or_create(&labels).set(1);
     }
 }
 

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use crypt_keeper_domain::ports::{Clock, Entropy};
 use crypt_keeper_domain::usecase::{
-    Authenticate, ListShares, RequestDownload, RequestUpload, ScopePolicy, Share, UploadLimits,
+    Authenticate, EnsureKeyPair, ListShares, RequestDownload, RequestUpload, ScopePolicy, Share,
+    UploadLimits,
 };
 use ipnet::IpNet;
 
@@ -32,6 +33,10 @@ pub struct HttpSettings {
     pub query_auth: bool,
     /// Which routes there are.
     pub role: Role,
+    /// Which documents share key pairs.
+    pub scope: ScopePolicy,
+    /// Makes the first key pair of a customer; `None` if the service may not.
+    pub first_pair: Option<EnsureKeyPair>,
 }
 
 /// The use cases, each over the ports it needs.
@@ -58,7 +63,7 @@ impl State {
     #[must_use]
     pub fn new(ports: &Ports, settings: HttpSettings) -> Self {
         Self {
-            services: Services::new(ports),
+            services: Services::new(ports, &settings),
             metrics: Metrics::new(ports.clock.now()),
             readiness: Readiness::new(ports.probes.clone()),
             settings,
@@ -67,7 +72,7 @@ impl State {
 }
 
 impl Services {
-    fn new(ports: &Ports) -> Self {
+    fn new(ports: &Ports, settings: &HttpSettings) -> Self {
         let limits = UploadLimits::default();
         Self {
             authenticate: Authenticate {
@@ -78,8 +83,8 @@ impl Services {
                 vault: Arc::clone(&ports.vault),
                 blobs: Arc::clone(&ports.blobs),
                 entropy: Arc::clone(&ports.entropy),
-                scope: ScopePolicy::default(),
-                first_pair: None,
+                scope: settings.scope,
+                first_pair: settings.first_pair.clone(),
                 limits,
             },
             request_download: RequestDownload {

@@ -11,7 +11,7 @@ use crypt_keeper_domain::ports::{
 pub use crypt_keeper_store_sql::{OpenError as DatabaseError, SchemaStatus};
 use tokio::runtime::Handle;
 
-use crate::config::{MetadataBackend, Settings};
+use crate::config::{MetadataBackend, Role, Settings};
 use crate::data_dir::DataDir;
 use crate::error::StartError;
 
@@ -41,12 +41,12 @@ pub struct Stores {
     pub audit: Arc<dyn AuditLog>,
     /// Key pairs.
     pub registry: Arc<dyn KeyRegistry>,
-    /// Sealed private halves.
-    pub private_keys: Arc<dyn PrivateKeys>,
+    /// Sealed private halves; `None` where the role of the server keeps them out of reach.
+    pub private_keys: Option<Arc<dyn PrivateKeys>>,
     /// Whether the metadata database is ready.
     pub probe: Arc<dyn Probe>,
-    /// The metadata database and the key store, in this order.
-    pub databases: [Arc<dyn Database>; 2],
+    /// The metadata database and, if it is within reach, the key store.
+    pub databases: Vec<Arc<dyn Database>>,
 }
 
 /// Whether a database that is not there may be made.
@@ -76,6 +76,9 @@ impl Stores {
                 }
                 folder.make()?;
                 open_sqlite(&folder, runtime).await
+            }
+            MetadataBackend::Postgres(postgres) if settings.role == Role::Ingest => {
+                open_postgres_for_ingest(postgres, runtime).await
             }
             MetadataBackend::Postgres(postgres) => {
                 let keys = settings.keys.sealed_url.as_ref();
@@ -134,21 +137,29 @@ pub struct Applied {
 
 /// A store that is every port of the metadata database at once.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-fn stores<S, K>(store: S, keys: K) -> Stores
+fn metadata<S>(store: S) -> Stores
 where
     S: MetadataStore + Accounts + AuditLog + KeyRegistry + Probe + Database,
-    K: PrivateKeys + Database,
 {
     let store = Arc::new(store);
-    let keys = Arc::new(keys);
     Stores {
         store: Arc::clone(&store) as _,
         accounts: Arc::clone(&store) as _,
         audit: Arc::clone(&store) as _,
         registry: Arc::clone(&store) as _,
-        private_keys: Arc::clone(&keys) as _,
+        private_keys: None,
         probe: Arc::clone(&store) as _,
-        databases: [store, keys],
+        databases: vec![store],
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl Stores {
+    fn with_keys<K: PrivateKeys + Database>(mut self, keys: K) -> Self {
+        let keys = Arc::new(keys);
+        self.private_keys = Some(Arc::clone(&keys) as _);
+        self.databases.push(keys);
+        self
     }
 }
 
@@ -186,10 +197,9 @@ async fn open_sqlite(folder: &DataDir, runtime: &Handle) -> Result<Stores, Start
     use crypt_keeper_store_sql::{SqlitePrivateKeys, SqliteStore};
     let store = SqliteStore::open(&folder.metadata(), runtime.clone()).await;
     let keys = SqlitePrivateKeys::open(&folder.keys(), runtime.clone()).await;
-    Ok(stores(
-        store.map_err(StartError::part("metadata database"))?,
-        keys.map_err(StartError::part("key store"))?,
-    ))
+    let store = store.map_err(StartError::part("metadata database"))?;
+    let keys = keys.map_err(StartError::part("key store"))?;
+    Ok(metadata(store).with_keys(keys))
 }
 
 #[cfg(feature = "sqlite")]
@@ -220,17 +230,40 @@ async fn open_postgres(
     keys_url: Option<&crate::config::SecretUrl>,
     runtime: &Handle,
 ) -> Result<Stores, StartError> {
-    use crypt_keeper_store_sql::{PostgresOptions, PostgresPrivateKeys, PostgresStore};
-    let options = |url: &crate::config::SecretUrl, pool_size| PostgresOptions {
+    use crypt_keeper_store_sql::{PostgresPrivateKeys, PostgresStore};
+    let options = postgres_options(&postgres.url, postgres.pool_size, runtime);
+    let store = PostgresStore::connect(options).await;
+    let store = store.map_err(StartError::part("metadata database"))?;
+    let options = postgres_options(keys_url.unwrap_or(&postgres.url), KEY_STORE_POOL, runtime);
+    let keys = PostgresPrivateKeys::connect(options).await;
+    let keys = keys.map_err(StartError::part("key store"))?;
+    Ok(metadata(store).with_keys(keys))
+}
+
+#[cfg(feature = "postgres")]
+async fn open_postgres_for_ingest(
+    postgres: &crate::config::Postgres,
+    runtime: &Handle,
+) -> Result<Stores, StartError> {
+    use crypt_keeper_store_sql::PostgresStore;
+    let options = postgres_options(&postgres.url, postgres.pool_size, runtime);
+    let store = PostgresStore::connect_for_ingest(options).await;
+    Ok(metadata(
+        store.map_err(StartError::part("metadata database"))?,
+    ))
+}
+
+#[cfg(feature = "postgres")]
+fn postgres_options(
+    url: &crate::config::SecretUrl,
+    pool_size: u16,
+    runtime: &Handle,
+) -> crypt_keeper_store_sql::PostgresOptions {
+    crypt_keeper_store_sql::PostgresOptions {
         url: url.to_secret(),
         pool_size,
         runtime: runtime.clone(),
-    };
-    let store = PostgresStore::connect(options(&postgres.url, postgres.pool_size)).await;
-    let store = store.map_err(StartError::part("metadata database"))?;
-    let keys_options = options(keys_url.unwrap_or(&postgres.url), KEY_STORE_POOL);
-    let keys = PostgresPrivateKeys::connect(keys_options).await;
-    Ok(stores(store, keys.map_err(StartError::part("key store"))?))
+    }
 }
 
 /// Private halves are read once in ten minutes.
@@ -261,4 +294,12 @@ async fn open_postgres(
         key: "metadata.backend",
         backend: "postgres",
     })
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn open_postgres_for_ingest(
+    postgres: &crate::config::Postgres,
+    runtime: &Handle,
+) -> Result<Stores, StartError> {
+    open_postgres(postgres, None, runtime).await
 }

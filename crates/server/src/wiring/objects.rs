@@ -9,7 +9,8 @@ use tokio::runtime::Handle;
 
 use crate::config::{BlobsBackend, PublicUrl, Settings};
 use crate::data_dir::DataDir;
-use crate::error::StartError;
+use crate::error::{Chain, StartError};
+use crate::wiring::MasterKeys;
 
 /// The buckets of S3, for the commands that set them up and examine them.
 #[cfg(feature = "s3")]
@@ -20,8 +21,8 @@ pub type S3 = crypt_keeper_blobs_s3::S3Blobs;
 pub struct Objects {
     /// What signs URLs to them.
     pub blobs: Arc<dyn BlobStore>,
-    /// Whether the store is ready.
-    pub probe: Arc<dyn Probe>,
+    /// Whether the store is ready; `None` if the credentials may not ask.
+    pub probe: Option<Arc<dyn Probe>>,
     /// The local folder, if it is one: the service itself serves its URLs.
     pub local: Option<Arc<LocalBlobs>>,
     /// The bucket, if it is one.
@@ -89,7 +90,7 @@ impl Objects {
 pub async fn open_blobs(
     settings: &Settings,
     public_url: &PublicUrl,
-    ring: &MasterKeyRing,
+    master_keys: &MasterKeys,
     clock: Arc<dyn Clock>,
     runtime: &Handle,
 ) -> Result<Objects, StartError> {
@@ -101,12 +102,13 @@ pub async fn open_blobs(
                 folder: folder.blobs(),
                 public_url: public_url.as_str().to_owned(),
             };
-            let keys = url_keys(ring)?;
+            let keys = url_keys(&master_keys.current())?;
             let opened = LocalBlobs::open(&config, keys, clock);
             let local = Arc::new(opened.map_err(StartError::part("folder of objects"))?);
+            follow(master_keys, &local);
             Ok(Objects {
                 blobs: Arc::clone(&local) as _,
-                probe: Arc::clone(&local) as _,
+                probe: Some(Arc::clone(&local) as _),
                 local: Some(local),
                 #[cfg(feature = "s3")]
                 s3: None,
@@ -114,6 +116,37 @@ pub async fn open_blobs(
         }
         BlobsBackend::S3(s3) => open_s3(s3, clock, runtime).await,
     }
+}
+
+/// Opens the object store for a server whose credentials may put objects and do nothing else. It
+/// signs URLs without a word to the store, so nothing is asked of it.
+///
+/// # Errors
+/// [`StartError::NotCompiledIn`], [`StartError::IngestRole`], [`StartError::Part`].
+pub async fn open_blobs_for_ingest(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    runtime: &Handle,
+) -> Result<Objects, StartError> {
+    match &settings.blobs.backend {
+        BlobsBackend::Local => Err(StartError::IngestRole),
+        BlobsBackend::S3(s3) => Ok(Objects {
+            probe: None,
+            ..open_s3(s3, clock, runtime).await?
+        }),
+    }
+}
+
+/// Signs and judges by the master keys in force, whichever these are.
+fn follow(master_keys: &MasterKeys, local: &Arc<LocalBlobs>) {
+    let local = Arc::clone(local);
+    master_keys.on_change(move |ring| match url_keys(ring) {
+        Ok(keys) => local.replace_keys(keys),
+        Err(error) => tracing::error!(
+            error = %Chain(&error),
+            "URLs are still signed by the master key of before"
+        ),
+    });
 }
 
 /// The first key of the ring signs, all verify: a change of master key spares URLs that are out.
@@ -145,7 +178,7 @@ async fn open_s3(
     let opened = Arc::new(opened.map_err(StartError::part("object store"))?);
     Ok(Objects {
         blobs: Arc::clone(&opened) as _,
-        probe: Arc::clone(&opened) as _,
+        probe: Some(Arc::clone(&opened) as _),
         local: None,
         s3: Some(opened),
     })

@@ -11,6 +11,8 @@ const DEFINITIONS: &str = "
     UNION SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
     UNION SELECT pg_get_constraintdef(oid) FROM pg_constraint
         WHERE connamespace = 'public'::regnamespace
+    UNION SELECT concat_ws(' ', pg_get_functiondef(oid), proacl) FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace
     ORDER BY 1";
 
 #[tokio::test]

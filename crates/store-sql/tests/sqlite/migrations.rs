@@ -27,12 +27,26 @@ fn definitions(conn: &mut SqliteConnection) -> Vec<String> {
     .collect()
 }
 
+/// It is here for its name, which both databases have.
+fn concerns_postgres_alone(name: &str) -> bool {
+    name.ends_with("_ingest_functions")
+}
+
 #[test]
 fn every_migration_goes_down_and_up_again() {
     for set in ["sqlite", "private-keys/sqlite"] {
         let mut conn = SqliteConnection::establish(":memory:").unwrap();
         for name in names(set) {
             let before = definitions(&mut conn);
+            if concerns_postgres_alone(&name) {
+                conn.batch_execute(&script(set, &name, "up.sql")).unwrap();
+                assert_eq!(
+                    before,
+                    definitions(&mut conn),
+                    "{set}/{name} does something"
+                );
+                continue;
+            }
             conn.batch_execute(&script(set, &name, "up.sql")).unwrap();
             let after = definitions(&mut conn);
             assert_ne!(before, after, "{set}/{name} does nothing");

@@ -3,7 +3,7 @@
 use super::clocks;
 use super::finding::Finding;
 use crate::commands::administration::Administration;
-use crate::config::{MetadataBackend, Settings};
+use crate::config::{MetadataBackend, Role, Settings};
 use crate::error::Chain;
 use crate::wiring::{Database, SchemaStatus};
 
@@ -13,13 +13,18 @@ pub(super) async fn examine(
     admin: &Administration,
     findings: &mut Vec<Finding>,
 ) -> bool {
-    let [metadata, keys] = &admin.stores.databases;
-    let metadata_is_fit = schema("database", &**metadata, findings).await;
-    let keys_are_fit = schema("key store", &**keys, findings).await;
-    if metadata_is_fit {
+    let mut fit = Vec::new();
+    for (check, database) in ["database", "key store"]
+        .iter()
+        .zip(&admin.stores.databases)
+    {
+        fit.push(schema(check, &**database, findings).await);
+    }
+    if let (Some(true), Some(metadata)) = (fit.first(), admin.stores.databases.first()) {
         findings.extend(clock(admin, &**metadata).await);
     }
-    let beside = matches!(settings.metadata.backend, MetadataBackend::Postgres(_))
+    let beside = settings.role == Role::Full
+        && matches!(settings.metadata.backend, MetadataBackend::Postgres(_))
         && settings.keys.sealed_url.is_none();
     if beside {
         findings.push(Finding::warning(
@@ -29,7 +34,7 @@ pub(super) async fn examine(
             "set `keys.sealed.url` to a database of its own, with its own role and its own backups",
         ));
     }
-    metadata_is_fit && keys_are_fit
+    fit.into_iter().all(|fit| fit)
 }
 
 async fn schema(check: &'static str, database: &dyn Database, findings: &mut Vec<Finding>) -> bool {

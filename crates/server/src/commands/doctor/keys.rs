@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use crypt_keeper_crypto::MasterKeyRing;
 use crypt_keeper_domain::model::{KeyPair, Scope, Timestamp};
 
 use super::finding::Finding;
 use crate::commands::administration::Administration;
 use crate::config::Settings;
 use crate::error::Chain;
-use crate::wiring;
+use crate::wiring::{self, MasterKeys};
 
 /// How long a key pair should be active (NIST SP 800-57 leaves it to the policy; ours is a quarter).
 const ROTATION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -18,11 +17,11 @@ const ROTATION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 pub(super) async fn master_key(
     settings: &Settings,
     findings: &mut Vec<Finding>,
-) -> Option<MasterKeyRing> {
-    match wiring::read_master_key(settings).await {
-        Ok(ring) => {
+) -> Option<MasterKeys> {
+    match wiring::read_master_keys(settings).await {
+        Ok(master_keys) => {
             findings.push(Finding::ok("master key", "there is a master key"));
-            Some(ring)
+            Some(master_keys)
         }
         Err(error) => {
             findings.push(Finding::error(
@@ -40,11 +39,11 @@ pub(super) async fn master_key(
 pub(super) async fn pairs(
     settings: &Settings,
     admin: &Administration,
-    ring: &MasterKeyRing,
+    master_keys: &MasterKeys,
     findings: &mut Vec<Finding>,
 ) {
     let check = "key pairs";
-    let inspected = match wiring::open_vault(settings, &admin.stores, ring) {
+    let inspected = match wiring::open_vault(settings, &admin.stores, master_keys) {
         Ok(vault) => vault.inspect_pairs().await,
         Err(error) => {
             findings.push(Finding::error(
@@ -86,6 +85,15 @@ pub(super) async fn pairs(
             "is the key store's database up, and its URL right?",
         )),
     }
+    active(settings, admin, findings).await;
+}
+
+/// Looks at the pair that wraps.
+pub(super) async fn active(
+    settings: &Settings,
+    admin: &Administration,
+    findings: &mut Vec<Finding>,
+) {
     let active = admin
         .stores
         .registry

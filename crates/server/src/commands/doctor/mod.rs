@@ -16,6 +16,7 @@ use serde_json::json;
 use super::administration::Administration;
 use super::table::Table;
 use super::{Context, Failure, Output, public_url};
+use crate::config::Role;
 use crate::error::{Chain, StartError};
 use crate::wiring::{Missing, Stores};
 use finding::{Finding, Level};
@@ -65,7 +66,7 @@ async fn examine(context: &Context) -> Vec<Finding> {
     let stores = Stores::open(settings, Missing::Refuse, &context.runtime).await;
     // Before its first start the embedded default lacks a master key too, which makes itself then.
     let is_new = settings.is_embedded() && matches!(stores, Err(StartError::NoDatabase(_)));
-    let master_key = if is_new {
+    let master_keys = if is_new || settings.role == Role::Ingest {
         None
     } else {
         if settings.is_embedded() {
@@ -88,11 +89,14 @@ async fn examine(context: &Context) -> Vec<Finding> {
     match Administration::over(stores, context) {
         Ok(admin) => {
             let fit = databases::examine(settings, &admin, &mut findings).await;
-            if let Some(ring) = &master_key {
+            if settings.role == Role::Ingest && fit {
+                keys::active(settings, &admin, &mut findings).await;
+            }
+            if let Some(master_keys) = &master_keys {
                 if fit {
-                    keys::pairs(settings, &admin, ring, &mut findings).await;
+                    keys::pairs(settings, &admin, master_keys, &mut findings).await;
                 }
-                objects::examine(context, &url, ring, &mut findings).await;
+                objects::examine(context, &url, master_keys, &mut findings).await;
             }
             admin.stores.shutdown().await;
         }

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use crypt_keeper_crypto::MasterKeyRing;
-
 use super::clocks;
 use super::finding::Finding;
 use super::round_trip::{self, Trouble};
 use crate::commands::Context;
 use crate::config::{BlobsBackend, PublicUrl, Settings};
 use crate::error::Chain;
-use crate::wiring::{self, Objects};
+use crate::wiring::{self, MasterKeys, Objects};
 
 const STORE: &str = "objects";
 const ROUND_TRIP: &str = "presigned urls";
@@ -19,12 +17,12 @@ const ROUND_TRIP: &str = "presigned urls";
 pub(super) async fn examine(
     context: &Context,
     url: &PublicUrl,
-    ring: &MasterKeyRing,
+    master_keys: &MasterKeys,
     findings: &mut Vec<Finding>,
 ) {
     let settings = context.settings();
     let clock = Arc::clone(&context.clock);
-    let opened = wiring::open_blobs(settings, url, ring, clock, &context.runtime).await;
+    let opened = wiring::open_blobs(settings, url, master_keys, clock, &context.runtime).await;
     let objects = match opened {
         Ok(objects) => objects,
         Err(error) => {
@@ -37,7 +35,9 @@ pub(super) async fn examine(
         }
     };
     findings.extend(clock_of(&objects).await);
-    if let Err(error) = objects.probe.check().await {
+    if let Some(probe) = &objects.probe
+        && let Err(error) = probe.check().await
+    {
         findings.push(Finding::error(
             STORE,
             Chain(&error).to_string(),

@@ -7,25 +7,42 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Responder, web};
 use crypt_keeper_api::v1::BASE;
 
 use super::{download_url, share, upload_url};
+use crate::config::Role;
 
-/// Mounts every resource. What has `schema/` and `set/` in the first server is not carried over.
-pub(in super::super) fn configure(config: &mut ServiceConfig) {
+/// Mounts the resources of a role. What has `schema/` and `set/` in the first server is not carried
+/// over.
+pub(in super::super) fn configure(config: &mut ServiceConfig, role: Role) {
     let scope = web::scope(BASE)
         .service(
             web::resource(["/{resource}/schema/", "/{resource}/set/{ids:.*}"])
                 .to(HttpResponse::NotFound),
         )
+        .configure(uploads);
+    config.service(match role {
+        Role::Full => scope.configure(downloads_and_shares),
+        // All else is another server's: here there are no such paths, whoever asks.
+        Role::Ingest => scope,
+    });
+}
+
+fn uploads(config: &mut ServiceConfig) {
+    config
         .service(only(
             resource("/upload_url/").route(web::post().to(upload_url::post)),
             "POST",
         ))
+        // Nothing can be done here, whatever the method.
+        .service(resource("/upload_url/{id}/").to(|| async { not_allowed("") }))
+        .service(web::resource(["/upload_url", "/upload_url/{id}"]).to(add_slash));
+}
+
+fn downloads_and_shares(config: &mut ServiceConfig) {
+    config
         .service(only(
             resource("/share/").route(web::post().to(share::post)),
             "POST",
         ))
         .service(only(resource("/download_url/"), ""))
-        // Nothing can be done here, whatever the method.
-        .service(resource("/upload_url/{id}/").to(|| async { not_allowed("") }))
         .service(only(
             resource("/download_url/{id}/").route(web::get().to(download_url::get)),
             "GET",
@@ -36,16 +53,13 @@ pub(in super::super) fn configure(config: &mut ServiceConfig) {
         ))
         .service(
             web::resource([
-                "/upload_url",
                 "/download_url",
                 "/share",
-                "/upload_url/{id}",
                 "/download_url/{id}",
                 "/share/{id}",
             ])
             .to(add_slash),
         );
-    config.service(scope);
 }
 
 fn resource(path: &str) -> Resource {

@@ -1,39 +1,32 @@
-//! `crypt-keeper master-key`: what seals the private halves, from outside of every database.
+//! `crypt-keeper master-key new`: a file with a new master key.
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, ValueHint};
 
-use super::escape::escaped;
-use super::{Failure, Output};
+use crate::commands::escape::escaped;
+use crate::commands::{Failure, Output};
 use crate::error::{Chain, StartError};
 use crate::wiring;
 
-/// What to do with master keys.
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Make a file that holds a new master key, readable by you alone
-    ///
-    /// The key itself is never shown, and a file that is there is never overwritten. The service
-    /// must be able to read the file, and nobody else: run this as the service's user, or give it
-    /// the file (chown).
-    ///
-    /// Example: crypt-keeper master-key new /etc/crypt-keeper/master.key
-    #[command(verbatim_doc_comment)]
-    New(New),
-}
-
-/// A new master key.
+/// Make a file that holds a new master key, readable by you alone
+///
+/// The key itself is never shown, and a file that is there is never overwritten. The service
+/// must be able to read the file, and nobody else: run this as the service's user, or give it
+/// the file (chown).
+///
+/// Example: crypt-keeper master-key new /etc/crypt-keeper/master.key
 #[derive(Debug, Args)]
-pub(super) struct New {
+#[command(verbatim_doc_comment)]
+pub(in super::super) struct New {
     /// Where to put it; its folder must be there
     #[arg(value_hint = ValueHint::FilePath)]
     file: PathBuf,
 }
 
 /// Does it.
-pub(super) fn run(command: &Command, output: &mut Output) -> Result<(), Failure> {
-    let Command::New(New { file }) = command;
+pub(in super::super) fn run(new: &New, output: &mut Output) -> Result<(), Failure> {
+    let file = &new.file;
     // What a service's configuration names must mean the same in every folder.
     let path = std::path::absolute(file)
         .map_err(|error| Failure::Usage(format!("{} is not a path: {error}", shown(file))))?;

@@ -1,0 +1,95 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use crypt_keeper_crypto::PublicHalf as ParsedPublicHalf;
+use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
+use crypt_keeper_domain::ports::{
+    KeyRegistry, KeyVault, Probe, ProbeError, Purpose, VaultError, WrapContext,
+};
+use crypt_keeper_secret::DocumentKey;
+
+use crate::error::PairError;
+use crate::pairs::{Pairs, parse_public_half};
+use crate::probe::tell;
+use crate::vault::VaultConfig;
+use crate::wrapping;
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A vault that wraps and does nothing else: it has public halves, and no way to a private one. For
+/// servers that accept uploads and should be of no use to whoever breaks into them.
+///
+/// How fresh its knowledge of the active pair is, is said at [`LocalVault`](crate::LocalVault).
+#[derive(Debug)]
+pub struct IngestVault {
+    algorithm: Algorithm,
+    default_scope: Scope,
+    pairs: Pairs<ParsedPublicHalf>,
+}
+
+impl IngestVault {
+    /// Over a registry; of `config`, what has to do with wrapping.
+    #[must_use]
+    pub fn new(registry: Arc<dyn KeyRegistry>, config: &VaultConfig) -> Self {
+        Self {
+            algorithm: config.algorithm,
+            default_scope: config.default_scope.clone(),
+            pairs: Pairs::new(
+                registry,
+                parse_public_half,
+                config.registry_life,
+                config.capacity,
+            ),
+        }
+    }
+}
+
+#[async_trait]
+impl KeyVault for IngestVault {
+    /// Refused: see [`PairError::WrapsOnly`].
+    async fn create(
+        &self,
+        _serial: Serial,
+        _scope: &Scope,
+        _algorithm: Algorithm,
+    ) -> Result<PublicHalf, VaultError> {
+        Err(PairError::WrapsOnly.backend())
+    }
+
+    /// Refused: see [`PairError::WrapsOnly`].
+    async fn destroy(&self, _serial: Serial) -> Result<(), VaultError> {
+        Err(PairError::WrapsOnly.backend())
+    }
+
+    async fn wrap(
+        &self,
+        key: &DocumentKey,
+        context: &WrapContext,
+    ) -> Result<WrappedKey, VaultError> {
+        wrapping::wrap(&self.pairs, self.algorithm, key, context).await
+    }
+
+    /// Refused: see [`PairError::WrapsOnly`].
+    async fn unwrap(
+        &self,
+        _wrapped: &WrappedKey,
+        _document: DocumentId,
+        _purpose: Purpose,
+    ) -> Result<DocumentKey, VaultError> {
+        Err(PairError::WrapsOnly.backend())
+    }
+}
+
+/// Ready if the default scope has an active pair.
+#[async_trait]
+impl Probe for IngestVault {
+    fn part(&self) -> &'static str {
+        "keys"
+    }
+
+    async fn check(&self) -> Result<(), ProbeError> {
+        let look = self.pairs.active(&self.default_scope, self.algorithm, None);
+        tell(PATIENCE, async { look.await.map(drop) }).await
+    }
+}
