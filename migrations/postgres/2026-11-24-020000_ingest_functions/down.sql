@@ -1,0 +1,2 @@
+DROP FUNCTION ingest_enter_owners(smallint[], uuid[]);
+DROP FUNCTION ingest_lock_key_pairs(bigint[]);
