@@ -242,7 +242,6 @@ struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
     fn mount(folder: &'a Path, megabytes: u32) -> crypt_keeper_test_services::Result<Self> {
-        fs::create_dir_all(folder).expect("a folder");
         run(Command::new("mount")
             .args([
                 "-t",
@@ -278,11 +277,15 @@ impl Drop for SmallDisk<'_> {
 
 #[test]
 fn a_full_disk_refuses_and_keeps_what_it_has() {
-    let installation = Installation::new(&Parts::embedded());
-    let data = installation.data();
-    let Some(disk) = require_or_skip("a small disk", SmallDisk::mount(&data, 48)) else {
+    // Outlives the mount, which outlives the service.
+    let place = tempfile::tempdir().unwrap();
+    let disk = SmallDisk::mount(place.path(), 48);
+    let Some(disk) = require_or_skip("a small disk", disk) else {
         return;
     };
+    let mut installation = Installation::new(&Parts::embedded());
+    let data = place.path().join("data");
+    installation.set("DATA_DIR", data.to_str().unwrap());
     let server = Server::start_installation(installation);
     let account: Account = server.user("alice");
     let api = server.api(&account);
@@ -325,5 +328,4 @@ fn a_full_disk_refuses_and_keeps_what_it_has() {
     assert!(alice.read("copy-2") == sent);
     let half = server.installation.database().half_states();
     assert_eq!(half, [""; 0]);
-    drop(server);
 }

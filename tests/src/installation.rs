@@ -25,7 +25,6 @@ pub struct Installation {
     settings: BTreeMap<String, String>,
     environment: BTreeMap<String, String>,
     port: PortLease,
-    place: Place,
     database: Option<(PostgresAccess, String)>,
 }
 
@@ -43,7 +42,6 @@ impl Installation {
         let data = folder.path().join("data");
         let port = PortLease::free().expect("a port");
         let mut installation = Self {
-            place: Place::Sqlite(data.join("metadata.db")),
             folder,
             settings: BTreeMap::new(),
             environment: BTreeMap::new(),
@@ -60,7 +58,6 @@ impl Installation {
             let url = postgres.url(&database);
             installation.set("METADATA__BACKEND", "postgres");
             installation.set("METADATA__POSTGRES__URL", &url);
-            installation.place = Place::Postgres(url);
             installation.database = Some((postgres.clone(), database));
         }
         if let Some(s3) = &parts.s3 {
@@ -155,7 +152,11 @@ impl Installation {
     /// The metadata, past the service.
     #[must_use]
     pub fn database(&self) -> Database {
-        Database::open(&self.place)
+        Database::open(&match &self.database {
+            // Past every proxy that the service may have to go through.
+            Some((postgres, database)) => Place::Postgres(postgres.url(database)),
+            None => Place::Sqlite(self.data().join("metadata.db")),
+        })
     }
 
     /// A command of the operator, in its folder, under its settings and no other variables.
