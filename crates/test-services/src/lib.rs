@@ -42,6 +42,7 @@ mod tls;
 mod tools;
 mod unix_user;
 mod vault_access;
+mod vault_site;
 mod versitygw;
 
 pub use binaries::{BUILT, SERVER_FEATURES, binary};
@@ -62,3 +63,4 @@ pub use shared::{minio, openbao, postgres, require_or_skip, versitygw};
 pub use tls::TlsFiles;
 pub use tools::run;
 pub use vault_access::{VaultAccess, VaultAnswer};
+pub use vault_site::VaultSite;

@@ -170,24 +170,6 @@ impl VaultAccess {
         self.create_fresh_mount("transit", &json!({ "type": "transit" }))
     }
 
-    /// A token with these policies, for so many seconds from now or from its last renewal.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask); [`Error::Other`] if the answer holds no token.
-    pub fn create_token(&self, policies: &[&str], ttl_seconds: u32) -> Result<String> {
-        let body = json!({
-            "policies": policies,
-            "ttl": format!("{ttl_seconds}s"),
-            "renewable": true,
-            "no_parent": true,
-        });
-        let (status, answer) = self.ask("POST", "auth/token/create", &body)?;
-        answer["auth"]["client_token"]
-            .as_str()
-            .map(ToOwned::to_owned)
-            .ok_or_else(|| Error::Other(format!("Vault makes no token: {status}")))
-    }
-
     /// HTTP/1.0: one request a connection, and no chunks.
     fn exchange(
         &self,

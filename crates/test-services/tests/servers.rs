@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crypt_keeper_test_services::{
     Fault, FaultProxy, OpenBao, OpenBaoOptions, Postgres, PostgresOptions, PostgresTls,
-    ProcessIdentity, S3Options, S3Server, Signal, StopMode, postgres, require_or_skip,
+    ProcessIdentity, S3Options, S3Server, Signal, StopMode, VaultSite, postgres, require_or_skip,
 };
 use serde_json::json;
 
@@ -205,7 +205,8 @@ fn openbao_keeps_its_tokens_and_its_data_over_seal_stop_and_kill() {
     vault
         .must("POST", &entry, &json!({ "data": { "n": 1 } }))
         .unwrap();
-    let token = vault.create_token(&["default"], 600).unwrap();
+    let site = VaultSite::create(&vault).unwrap();
+    let token = site.token(&["ingest"], 600).unwrap();
 
     server.seal().unwrap();
     let (status, _) = vault.ask("GET", &entry, &json!(null)).unwrap();

@@ -120,7 +120,7 @@ async fn a_missing_or_empty_file_is_named() {
 #[tokio::test]
 async fn a_token_is_renewed_before_its_lease_ends() {
     let Some(site) = Site::shared() else { return };
-    let config = site.config(&site.token_for(ALL_ROLES, "2s"));
+    let config = site.config(&site.token_for(ALL_ROLES, 2));
     let session = VaultSession::start(config).unwrap();
     let scene = Scene::kv_with(session, site.kv_mount(), uncached);
     scene.active_pair(Scope::Shared).await;
@@ -136,7 +136,7 @@ async fn a_token_is_renewed_before_its_lease_ends() {
 #[tokio::test]
 async fn a_token_is_renewed_without_traffic() {
     let Some(site) = Site::shared() else { return };
-    let token = site.token_for(ALL_ROLES, "2s");
+    let token = site.token_for(ALL_ROLES, 2);
     let session = VaultSession::start(site.config(&token)).unwrap();
     session.check().await.unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;

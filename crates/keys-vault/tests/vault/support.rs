@@ -20,7 +20,7 @@ use crypt_keeper_keys_vault::{
     VaultConfig, VaultSession, kv_vault,
 };
 use crypt_keeper_secret::DocumentKey;
-use crypt_keeper_test_services::{VaultAccess, openbao};
+use crypt_keeper_test_services::{VaultAccess, VaultSite, openbao};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -31,11 +31,12 @@ pub(crate) const LONG: Duration = Duration::from_secs(600);
 /// What a service has that does everything in one.
 pub(crate) const ALL_ROLES: &[&str] = &["serve", "rotate", "destroy"];
 
-/// A place in a Vault: a KV mount, a Transit mount, and the policies of `deploy/vault/` for them.
+/// A place in a Vault, and a folder for files.
 pub(crate) struct Site {
     pub(crate) access: VaultAccess,
     pub(crate) kv: String,
     pub(crate) transit: String,
+    site: VaultSite,
     folder: TempDir,
 }
 
@@ -46,45 +47,27 @@ impl Site {
     }
 
     pub(crate) fn on(access: &VaultAccess) -> Self {
-        let site = Self {
+        let site = VaultSite::create(access).unwrap();
+        Self {
             access: access.clone(),
-            kv: access.create_fresh_kv().unwrap(),
-            transit: access.create_fresh_transit().unwrap(),
+            kv: site.kv().to_owned(),
+            transit: site.transit().to_owned(),
+            site,
             folder: tempfile::tempdir().unwrap(),
-        };
-        for role in ["ingest", "serve", "rotate", "destroy"] {
-            let text = policy_text(role)
-                .replace("\"secret/", &format!("\"{}/", site.kv))
-                .replace("\"transit/", &format!("\"{}/", site.transit));
-            let path = format!("sys/policies/acl/{}", site.policy(role));
-            access
-                .must("PUT", &path, &json!({ "policy": text }))
-                .unwrap();
         }
-        site
     }
 
     pub(crate) fn policy(&self, role: &str) -> String {
-        format!("{role}-{}", self.kv)
+        self.site.policy(role)
     }
 
-    /// A token with the policies of some roles and no other, not even `default`.
+    /// A token with the policies of some roles and no other.
     pub(crate) fn token(&self, roles: &[&str]) -> String {
-        self.token_for(roles, "600s")
+        self.token_for(roles, 600)
     }
 
-    pub(crate) fn token_for(&self, roles: &[&str], ttl: &str) -> String {
-        let policies: Vec<_> = roles.iter().map(|role| self.policy(role)).collect();
-        let body = json!({
-            "policies": policies,
-            "no_default_policy": true,
-            "no_parent": true,
-            "renewable": true,
-            "ttl": ttl,
-        });
-        let (status, answer) = self.access.ask("POST", "auth/token/create", &body).unwrap();
-        assert_eq!(status, 200, "{answer}");
-        answer["auth"]["client_token"].as_str().unwrap().to_owned()
+    pub(crate) fn token_for(&self, roles: &[&str], ttl_seconds: u32) -> String {
+        self.site.token(roles, ttl_seconds).unwrap()
     }
 
     /// A file of the site's own with this content.
@@ -149,15 +132,6 @@ fn next() -> i64 {
 /// Serials of their own for each scene: several may share a mount.
 fn fixtures() -> Fixtures {
     Fixtures::new(Timestamp::from_micros(NOON + 1000 * next()))
-}
-
-/// A policy of `deploy/vault/`.
-pub(crate) fn policy_text(role: &str) -> String {
-    let path = format!(
-        "{}/../../deploy/vault/{role}.hcl",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    fs::read_to_string(path).unwrap()
 }
 
 /// A vault over a registry in memory.
