@@ -2,18 +2,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crypt_keeper_crypto::PublicHalf as ParsedPublicHalf;
-use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
+use crypt_keeper_crypto::wrap::transit::TransitPublicHalf;
+use crypt_keeper_crypto::{PublicHalf as ParsedPublicHalf, WrapError};
+use crypt_keeper_domain::model::{
+    Algorithm, DocumentId, KeyPair, PublicHalf, Scope, Serial, WrappedKey,
+};
 use crypt_keeper_domain::ports::{
     KeyRegistry, KeyVault, Probe, ProbeError, Purpose, VaultError, WrapContext,
 };
 use crypt_keeper_secret::DocumentKey;
 
 use crate::error::PairError;
-use crate::pairs::{Pairs, parse_public_half};
-use crate::probe::tell;
+use crate::pairs::{Pairs, parse_public_half, parse_transit_public_half};
+use crate::probe::tell_readiness;
 use crate::vault::VaultConfig;
-use crate::wrapping;
+use crate::wrapping::{self, Wraps};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -25,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct IngestVault {
     algorithm: Algorithm,
     default_scope: Scope,
-    pairs: Pairs<ParsedPublicHalf>,
+    pairs: Pairs<AnyPublicHalf>,
 }
 
 impl IngestVault {
@@ -37,10 +40,40 @@ impl IngestVault {
             default_scope: config.default_scope.clone(),
             pairs: Pairs::new(
                 registry,
-                parse_public_half,
+                AnyPublicHalf::parse,
                 config.registry_life,
                 config.capacity,
             ),
+        }
+    }
+}
+
+/// Whichever vault keeps the private half of a pair, its public half wraps here.
+#[derive(Clone, Debug)]
+enum AnyPublicHalf {
+    Local(ParsedPublicHalf),
+    Transit(TransitPublicHalf),
+}
+
+impl AnyPublicHalf {
+    fn parse(pair: &KeyPair) -> Result<Self, VaultError> {
+        match pair.algorithm {
+            Algorithm::TransitRsaOaep256 => parse_transit_public_half(pair).map(Self::Transit),
+            _ => parse_public_half(pair).map(Self::Local),
+        }
+    }
+}
+
+impl Wraps for AnyPublicHalf {
+    fn wrap_key(
+        &self,
+        key: &DocumentKey,
+        serial: Serial,
+        document: DocumentId,
+    ) -> Result<Vec<u8>, WrapError> {
+        match self {
+            Self::Local(half) => half.wrap_key(key, serial, document),
+            Self::Transit(half) => half.wrap_key(key, serial, document),
         }
     }
 }
@@ -90,6 +123,6 @@ impl Probe for IngestVault {
 
     async fn check(&self) -> Result<(), ProbeError> {
         let look = self.pairs.active(&self.default_scope, self.algorithm, None);
-        tell(PATIENCE, async { look.await.map(drop) }).await
+        tell_readiness(PATIENCE, async { look.await.map(drop) }).await
     }
 }

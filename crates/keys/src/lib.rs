@@ -23,7 +23,11 @@ mod wrapping;
 pub use error::{PairError, in_one_line};
 pub use ingest::IngestVault;
 pub use inspect::PairInspection;
-pub use pairs::{ActivePair, KnownPair, PairIdentity, Pairs, require_same_algorithm};
+pub use pairs::{
+    ActivePair, KnownPair, PairIdentity, Pairs, parse_transit_public_half, require_same_algorithm,
+};
 pub use pool::Workers;
 pub use private_halves::PrivateHalves;
+pub use probe::tell_readiness;
 pub use vault::{LocalVault, VaultConfig};
+pub use wrapping::{Wraps, wrap};

@@ -2,6 +2,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crypt_keeper_crypto::wrap::transit::TransitPublicHalf;
 use crypt_keeper_crypto::{PublicHalf, SealContext, WrapAlgorithm};
 use crypt_keeper_domain::model::{Algorithm, KeyPair, KeyState, Scope, Serial, WrappedKey};
 use crypt_keeper_domain::ports::{KeyRegistry, Purpose, VaultError};
@@ -186,6 +187,15 @@ impl<P: Clone + Send + Sync + 'static> Pairs<P> {
 pub(crate) fn parse_public_half(pair: &KeyPair) -> Result<PublicHalf, VaultError> {
     let algorithm = wrap_algorithm(pair.serial, pair.algorithm)?;
     PublicHalf::parse(algorithm, pair.public_half.as_bytes())
+        .map_err(|error| PairError::wrap(pair.serial, error))
+}
+
+/// The public half of a pair that Transit unwraps.
+///
+/// # Errors
+/// [`VaultError::Corrupt`] if it is not one.
+pub fn parse_transit_public_half(pair: &KeyPair) -> Result<TransitPublicHalf, VaultError> {
+    TransitPublicHalf::parse(pair.public_half.as_bytes())
         .map_err(|error| PairError::wrap(pair.serial, error))
 }
 

@@ -17,12 +17,12 @@ impl<H: PrivateHalves> Probe for LocalVault<H> {
     }
 
     async fn check(&self) -> Result<(), ProbeError> {
-        tell(PATIENCE, self.look()).await
+        tell_readiness(PATIENCE, self.look()).await
     }
 }
 
 /// What became of a look at the parts within `patience`, in words.
-pub(crate) async fn tell(
+pub async fn tell_readiness(
     patience: Duration,
     look: impl Future<Output = Result<(), VaultError>>,
 ) -> Result<(), ProbeError> {

@@ -1,16 +1,57 @@
 //! Wrapping needs the public half of the active pair, and nothing else.
 
-use crypt_keeper_crypto::{self as crypto, PublicHalf};
-use crypt_keeper_domain::model::{Algorithm, KeyCommitment, WrappedKey};
+use crypt_keeper_crypto::wrap::transit::TransitPublicHalf;
+use crypt_keeper_crypto::{self as crypto, PublicHalf, WrapError};
+use crypt_keeper_domain::model::{Algorithm, DocumentId, KeyCommitment, Serial, WrappedKey};
 use crypt_keeper_domain::ports::{VaultError, WrapContext};
 use crypt_keeper_secret::DocumentKey;
 
 use crate::error::PairError;
 use crate::pairs::Pairs;
 
+/// A parsed public half.
+pub trait Wraps: Clone + Send + Sync + 'static {
+    /// Wraps a document's key under the pair of a serial.
+    ///
+    /// # Errors
+    /// [`WrapError`] if the library fails.
+    fn wrap_key(
+        &self,
+        key: &DocumentKey,
+        serial: Serial,
+        document: DocumentId,
+    ) -> Result<Vec<u8>, WrapError>;
+}
+
+impl Wraps for PublicHalf {
+    fn wrap_key(
+        &self,
+        key: &DocumentKey,
+        serial: Serial,
+        document: DocumentId,
+    ) -> Result<Vec<u8>, WrapError> {
+        self.wrap(key, serial.get(), document.as_bytes())
+    }
+}
+
+/// Nothing but the commitment binds the wrapped key to serial and document.
+impl Wraps for TransitPublicHalf {
+    fn wrap_key(
+        &self,
+        key: &DocumentKey,
+        _serial: Serial,
+        _document: DocumentId,
+    ) -> Result<Vec<u8>, WrapError> {
+        self.wrap(key)
+    }
+}
+
 /// Wraps a document key under the active pair of its scope.
-pub(crate) async fn wrap(
-    pairs: &Pairs<PublicHalf>,
+///
+/// # Errors
+/// [`VaultError::NoActivePair`]; [`VaultError::Backend`] if the library fails.
+pub async fn wrap<P: Wraps>(
+    pairs: &Pairs<P>,
     algorithm: Algorithm,
     key: &DocumentKey,
     context: &WrapContext,
@@ -19,12 +60,11 @@ pub(crate) async fn wrap(
         .active(&context.scope, algorithm, context.refused)
         .await?;
     let serial = active.serial;
-    let document = context.document.as_bytes();
     let bytes = active
         .public_half
-        .wrap(key, serial.get(), document)
+        .wrap_key(key, serial, context.document)
         .map_err(|error| PairError::wrap(serial, error))?;
-    let commitment = crypto::KeyCommitment::of(key, document)
+    let commitment = crypto::KeyCommitment::of(key, context.document.as_bytes())
         .map_err(|error| VaultError::Backend(Box::new(error)))?;
     Ok(WrappedKey {
         algorithm: active.algorithm,

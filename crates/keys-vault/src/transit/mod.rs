@@ -10,11 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use crypt_keeper_crypto::wrap::transit::{TransitPublicHalf, ciphertext};
 use crypt_keeper_crypto::{self as crypto, random_bytes};
-use crypt_keeper_domain::model::{
-    Algorithm, DocumentId, KeyCommitment, KeyPair, PublicHalf, Scope, Serial, WrappedKey,
-};
+use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
 use crypt_keeper_domain::ports::{KeyRegistry, KeyVault, Purpose, VaultError, WrapContext};
-use crypt_keeper_keys::{PairError, Pairs, require_same_algorithm};
+use crypt_keeper_keys::{PairError, Pairs, parse_transit_public_half, require_same_algorithm};
 use crypt_keeper_secret::DocumentKey;
 
 use self::keys::TransitKeys;
@@ -88,7 +86,7 @@ impl TransitVault {
         Self {
             pairs: Pairs::new(
                 registry,
-                parse_public_half,
+                parse_transit_public_half,
                 config.registry_life,
                 config.capacity,
             ),
@@ -180,23 +178,7 @@ impl KeyVault for TransitVault {
         key: &DocumentKey,
         context: &WrapContext,
     ) -> Result<WrappedKey, VaultError> {
-        let active = self
-            .pairs
-            .active(&context.scope, self.algorithm(), context.refused)
-            .await?;
-        let bytes = active
-            .public_half
-            .wrap(key)
-            .map_err(|error| PairError::wrap(active.serial, error))?;
-        let commitment = crypto::KeyCommitment::of(key, context.document.as_bytes())
-            .map_err(|error| VaultError::Backend(Box::new(error)))?;
-        Ok(WrappedKey {
-            algorithm: active.algorithm,
-            serial: active.serial,
-            scope: active.scope,
-            bytes,
-            commitment: KeyCommitment::from_bytes(*commitment.as_bytes()),
-        })
+        crypt_keeper_keys::wrap(&self.pairs, self.algorithm(), key, context).await
     }
 
     async fn unwrap(
@@ -222,11 +204,6 @@ impl KeyVault for TransitVault {
             .map_err(|error| PairError::commitment(serial, error))?;
         Ok(key)
     }
-}
-
-fn parse_public_half(pair: &KeyPair) -> Result<TransitPublicHalf, VaultError> {
-    TransitPublicHalf::parse(pair.public_half.as_bytes())
-        .map_err(|error| PairError::wrap(pair.serial, error))
 }
 
 /// A serial that is being made in this process. Transit answers a second creation as it does the

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_domain::ports::{Probe, ProbeError, VaultError};
-use crypt_keeper_keys::in_one_line;
+use crypt_keeper_keys::tell_readiness;
 
 use super::TransitVault;
 
@@ -16,26 +16,7 @@ impl Probe for TransitVault {
     }
 
     async fn check(&self) -> Result<(), ProbeError> {
-        match tokio::time::timeout(PATIENCE, self.look()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(ProbeError {
-                message: match &error {
-                    VaultError::NoActivePair(scope) => format!(
-                        "no active key pair for scope {scope}: make one with `crypt-keeper keys \
-                         rotate`"
-                    ),
-                    other => in_one_line(other),
-                },
-                source: Some(Box::new(error)),
-            }),
-            Err(late) => Err(ProbeError {
-                message: format!(
-                    "Vault or the registry has not answered within {} s",
-                    PATIENCE.as_secs()
-                ),
-                source: Some(Box::new(late)),
-            }),
-        }
+        tell_readiness(PATIENCE, self.look()).await
     }
 }
 

@@ -1,11 +1,12 @@
 //! The real server lets each role of `deploy/vault/` do its part, and nothing else.
 
 use crypt_keeper_domain::model::{Algorithm, Scope};
-use crypt_keeper_domain::ports::KeyVault;
-use crypt_keeper_keys_vault::VaultSession;
+use crypt_keeper_domain::ports::{KeyVault, WrapContext};
+use crypt_keeper_keys::IngestVault;
+use crypt_keeper_keys_vault::{VaultConfig, VaultSession};
 use serde_json::{Value, json};
 
-use crate::support::{Scene, Site, is_backend};
+use crate::support::{Scene, Site, Wrapped, is_backend};
 
 /// A site with a pair of each kind, a wrapped key under the Transit one, and the serials.
 struct Made {
@@ -243,9 +244,26 @@ async fn ingest_opens_nothing() {
         "deploy/vault/serve.hcl",
     );
     wrapped.is_released_by(&full).await;
+
+    // And needs no session with Vault for it.
+    let config = VaultConfig {
+        algorithm: Algorithm::TransitRsaOaep256,
+        ..VaultConfig::default()
+    };
+    let alone = IngestVault::new(ingest.registry.clone(), &config);
+    let (id, key) = (full.document_id(), full.make.document_key());
+    let context = WrapContext {
+        document: id,
+        scope: Scope::Shared,
+        refused: None,
+    };
+    let wrapped = alone.wrap(&key, &context).await.unwrap();
+    let wrapped = Wrapped { id, key, wrapped };
+    is_backend(wrapped.release(&alone).await, "only wraps");
+    wrapped.is_released_by(&full).await;
 }
 
-impl crate::support::Wrapped {
+impl Wrapped {
     async fn is_released_by<V: KeyVault>(&self, scene: &Scene<V>) {
         self.is_released(&*scene.vault).await;
     }
