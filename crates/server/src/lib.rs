@@ -12,6 +12,7 @@ pub mod error;
 pub mod first_start;
 pub mod hardening;
 pub mod http;
+pub mod key_upkeep;
 pub mod logging;
 pub mod ports;
 mod welcome;

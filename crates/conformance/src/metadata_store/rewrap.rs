@@ -6,7 +6,9 @@ use crypt_keeper_domain::model::{
     Algorithm, AuditAction, Document, DocumentId, DocumentState, KeyCommitment, KeyPair, KeyState,
     RetentionClass, Scope, Serial, Timestamp, WrappedKey,
 };
-use crypt_keeper_domain::ports::{Change, DocumentChange, Rewrap, RewrapOutcome, WalkStep, Walked};
+use crypt_keeper_domain::ports::{
+    Change, DocumentChange, DocumentFilter, Rewrap, RewrapOutcome, WalkStep, Walked,
+};
 
 use crate::concurrency::at_once;
 use crate::fixtures::ALGORITHM;
@@ -220,6 +222,11 @@ pub async fn exposed_stays_exposed(harness: &dyn StoreHarness) {
         }
         assert!(!is_exposed(&scene, &unconcerned).await);
     }
+
+    let mut exposed: Vec<_> = under_it.iter().chain([&had_left, &first]).collect();
+    exposed.sort_by_key(|document| (document.id.class(), document.id));
+    let exposed: Vec<_> = exposed.iter().map(|document| document.id).collect();
+    assert_eq!(scene.list(&DocumentFilter::KeyExposed).await, exposed);
 
     let next = under_it.pop().unwrap();
     let leave = rewrap(&scene, &next, &new);

@@ -255,6 +255,7 @@ fn selects(filter: &DocumentFilter, document: &Document, entries: &[Entry]) -> b
             .iter()
             .any(|entry| principals.contains(&entry.principal)),
         DocumentFilter::WrappedBy(serial) => document.wrapped_key.serial == *serial,
+        DocumentFilter::KeyExposed => document.key_exposed,
         DocumentFilter::PendingBefore(moment) => {
             document.state == DocumentState::Pending && document.created_at < *moment
         }

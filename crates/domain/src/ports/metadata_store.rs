@@ -174,6 +174,8 @@ pub enum DocumentFilter {
     VisibleTo(Vec<Principal>),
     /// Those whose key is wrapped under a key pair.
     WrappedBy(Serial),
+    /// Those that are marked [exposed](Document::key_exposed).
+    KeyExposed,
     /// Those still pending that were created before a moment.
     PendingBefore(Timestamp),
 }

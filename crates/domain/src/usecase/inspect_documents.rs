@@ -5,7 +5,7 @@ use super::require;
 use crate::Error;
 use crate::model::{
     CallContext, Document, DocumentId, Entry, KeyState, Page, PageRequest, Principal, Scopes,
-    UserId, UserName,
+    Serial, UserId, UserName,
 };
 use crate::ports::{Accounts, DocumentFilter, MetadataStore};
 
@@ -31,22 +31,36 @@ pub struct DocumentDetails {
     pub names: HashMap<UserId, UserName>,
 }
 
+/// Which documents to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// All of them.
+    All,
+    /// Those that a user uploaded.
+    OwnedBy(&'a UserName),
+    /// Those whose keys are wrapped under a key pair.
+    WrappedBy(Serial),
+    /// Those whose keys were ever wrapped under a compromised key pair.
+    KeyExposed,
+}
+
 impl InspectDocuments {
-    /// A page of documents in order of class and id, of one owner or of all, and their owners'
-    /// names.
+    /// A page of documents in order of class and id, and their owners' names.
     ///
     /// # Errors
     /// [`Error::NoSuchUser`], [`Error::Forbidden`], [`Error::Unavailable`].
     pub async fn list(
         &self,
         context: &CallContext,
-        owner: Option<&UserName>,
+        which: Which<'_>,
         page: &PageRequest<DocumentId>,
     ) -> Result<(Page<Document, DocumentId>, HashMap<UserId, UserName>), Error> {
         require(context, Scopes::ADMINISTRATION)?;
-        let filter = match owner {
-            None => DocumentFilter::Every,
-            Some(name) => {
+        let filter = match which {
+            Which::All => DocumentFilter::Every,
+            Which::WrappedBy(serial) => DocumentFilter::WrappedBy(serial),
+            Which::KeyExposed => DocumentFilter::KeyExposed,
+            Which::OwnedBy(name) => {
                 let user = self
                     .accounts
                     .find_user(name)

@@ -35,7 +35,7 @@ pub use count_documents::CountDocuments;
 pub use create_key_pair::CreateKeyPair;
 pub use destroy_keys::DestroyKeys;
 pub use ensure_key_pair::EnsureKeyPair;
-pub use inspect_documents::{DocumentDetails, InspectDocuments};
+pub use inspect_documents::{DocumentDetails, InspectDocuments, Which};
 pub use keep_up_keys::{KeepUpKeys, KeptUp};
 pub use key_steps::KeyPairStep;
 pub use list_shares::ListShares;
@@ -48,7 +48,7 @@ pub use rotate_keys::{RotateKeys, Rotation};
 pub use schedule_destruction::ScheduleDestruction;
 pub use scope_policy::ScopePolicy;
 pub use share::Share;
-pub use stop_keys::{Stopped, Successor};
+pub use stop_keys::Stopped;
 pub use suspend_keys::SuspendKeys;
 
 use crate::Error;

@@ -5,17 +5,7 @@ use super::key_steps::{ATTEMPTS, Step, find, not_allowed, take};
 use super::{CreateKeyPair, require};
 use crate::Error;
 use crate::model::{AuditAction, CallContext, KeyPair, KeyState, Scopes, Serial};
-use crate::ports::RegistryChange;
-
-/// Whether a successor is made for an active pair that is stopped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Successor {
-    /// One takes over in the same step; if none can be made, nothing is stopped.
-    #[default]
-    Needed,
-    /// None: uploads in the scope stop until somebody rotates. For when the vault cannot make one.
-    None,
-}
+use crate::ports::{Entropy, KeyRegistry, RegistryChange};
 
 /// A key pair that was stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,72 +18,80 @@ pub struct Stopped {
     pub changed: bool,
 }
 
-pub(super) async fn stop(
-    create: &CreateKeyPair,
-    context: &CallContext,
-    serial: Serial,
-    (next, action): (KeyState, AuditAction),
-    successor: Successor,
-) -> Result<Stopped, Error> {
-    require(context, Scopes::ADMINISTRATION)?;
-    for _ in 0..ATTEMPTS {
-        let seen = find(&*create.registry, serial).await?;
-        if seen.state == next {
-            return Ok(Stopped {
-                pair: seen,
-                successor: None,
-                changed: false,
-            });
-        }
-        let after = match seen.state {
-            // It may return to what it was, but only by a cancelled destruction.
-            KeyState::DestroyScheduled => None,
-            _ => seen.become_state(next, context.at),
-        };
-        let after = after.ok_or_else(|| not_allowed(&seen))?;
-        let new = if seen.state == KeyState::Active && successor == Successor::Needed {
-            Some(
-                create
-                    .run(context, seen.scope.clone(), seen.algorithm)
-                    .await?,
-            )
-        } else {
-            None
-        };
-        let activated = match &new {
-            Some(new) => Some(
-                new.become_state(KeyState::Active, context.at)
-                    .ok_or(Error::Conflict)?,
-            ),
-            None => None,
-        };
-        let mut steps = vec![Step {
-            seen: &seen,
-            after: &after,
-            action,
-        }];
-        if let (Some(seen), Some(after)) = (&new, &activated) {
-            steps.push(Step {
-                seen,
-                after,
-                action: AuditAction::KeyPairActivated,
-            });
-        }
-        match take(&*create.registry, &*create.entropy, context, &steps).await? {
-            RegistryChange::Changed => {
+pub(super) struct Stop<'a> {
+    pub(super) registry: &'a dyn KeyRegistry,
+    pub(super) entropy: &'a dyn Entropy,
+    pub(super) successor: Option<&'a CreateKeyPair>,
+}
+
+impl Stop<'_> {
+    pub(super) async fn run(
+        &self,
+        context: &CallContext,
+        serial: Serial,
+        next: KeyState,
+        action: AuditAction,
+    ) -> Result<Stopped, Error> {
+        require(context, Scopes::ADMINISTRATION)?;
+        for _ in 0..ATTEMPTS {
+            let seen = find(self.registry, serial).await?;
+            if seen.state == next {
                 return Ok(Stopped {
-                    pair: after,
-                    successor: activated,
-                    changed: true,
+                    pair: seen,
+                    successor: None,
+                    changed: false,
                 });
             }
-            // Somebody rotated, or stopped it, meanwhile: look again.
-            RegistryChange::Stale | RegistryChange::AnotherIsActive => {
-                if let Some(new) = new {
-                    create.discard(context, &new).await;
+            let after = match seen.state {
+                // It may return to what it was, but only by a cancelled destruction.
+                KeyState::DestroyScheduled => None,
+                _ => seen.become_state(next, context.at),
+            };
+            let after = after.ok_or_else(|| not_allowed(&seen))?;
+            let create = self.successor.filter(|_| seen.state == KeyState::Active);
+            let new = match create {
+                Some(create) => Some(
+                    create
+                        .run(context, seen.scope.clone(), seen.algorithm)
+                        .await?,
+                ),
+                None => None,
+            };
+            let activated = match &new {
+                Some(new) => Some(
+                    new.become_state(KeyState::Active, context.at)
+                        .ok_or(Error::Conflict)?,
+                ),
+                None => None,
+            };
+            let mut steps = vec![Step {
+                seen: &seen,
+                after: &after,
+                action,
+            }];
+            if let (Some(seen), Some(after)) = (&new, &activated) {
+                steps.push(Step {
+                    seen,
+                    after,
+                    action: AuditAction::KeyPairActivated,
+                });
+            }
+            match take(self.registry, self.entropy, context, &steps).await? {
+                RegistryChange::Changed => {
+                    return Ok(Stopped {
+                        pair: after,
+                        successor: activated,
+                        changed: true,
+                    });
+                }
+                // Somebody rotated, or stopped it, meanwhile: look again.
+                RegistryChange::Stale | RegistryChange::AnotherIsActive => {
+                    if let (Some(create), Some(new)) = (create, new) {
+                        create.discard(context, &new).await;
+                    }
                 }
             }
         }
+        Err(Error::Conflict)
     }
-    Err(Error::Conflict)
 }

@@ -7,6 +7,7 @@ use crypt_keeper_domain::model::{
 use crypt_keeper_domain::ports::{
     BoxError, DocumentFilter, Entropy, EntropyError, KeyRegistry, MetadataStore,
 };
+use crypt_keeper_domain::usecase::Which;
 
 use crate::house::{House, Person, metadata, refusal, user_name};
 
@@ -132,7 +133,12 @@ async fn the_other_acts_fail_as_the_store_does() {
     assert_eq!(steps, 3);
     let list = async || {
         let name = user_name("alice");
-        told(house.inspect().list(&operator, Some(&name), &page).await)
+        told(
+            house
+                .inspect()
+                .list(&operator, Which::OwnedBy(&name), &page)
+                .await,
+        )
     };
     let steps = every_step_fails(&house, store, &STORE_FAULTS, list).await;
     assert_eq!(steps, 3);

@@ -4,6 +4,7 @@ use crypt_keeper_domain::model::{
     DocumentId, DocumentState, KeyState, PageLimit, PageRequest, RetentionClass,
 };
 use crypt_keeper_domain::ports::DocumentChange;
+use crypt_keeper_domain::usecase::Which;
 
 use crate::house::{House, refusal, user_name};
 
@@ -24,7 +25,7 @@ async fn an_operator_sees_documents_page_by_page_with_their_owners() {
     };
     let (mut seen, mut owners) = (Vec::new(), Vec::new());
     loop {
-        let answer = house.inspect().list(&operator, None, &page).await;
+        let answer = house.inspect().list(&operator, Which::All, &page).await;
         let (documents, names) = answer.unwrap();
         for document in &documents.items {
             seen.push(document.id);
@@ -40,12 +41,18 @@ async fn an_operator_sees_documents_page_by_page_with_their_owners() {
 
     let name = user_name("bob");
     let whole = PageRequest::default();
-    let answer = house.inspect().list(&operator, Some(&name), &whole).await;
+    let answer = house
+        .inspect()
+        .list(&operator, Which::OwnedBy(&name), &whole)
+        .await;
     let (documents, _) = answer.unwrap();
     let ids: Vec<_> = documents.items.iter().map(|document| document.id).collect();
     assert_eq!(ids, [uploaded[1], uploaded[4]]);
     let nobody = user_name("nobody");
-    let answer = house.inspect().list(&operator, Some(&nobody), &whole).await;
+    let answer = house
+        .inspect()
+        .list(&operator, Which::OwnedBy(&nobody), &whole)
+        .await;
     assert_eq!(refusal(answer), "NoSuchUser");
 }
 
@@ -84,7 +91,7 @@ async fn users_do_not_inspect_not_even_their_own() {
     let context = house.of(&alice);
     let inspect = house.inspect();
     let page = PageRequest::default();
-    let listed = inspect.list(&context, None, &page).await;
+    let listed = inspect.list(&context, Which::All, &page).await;
     assert_eq!(refusal(listed), "Forbidden");
     assert_eq!(refusal(inspect.show(&context, id).await), "Forbidden");
 }

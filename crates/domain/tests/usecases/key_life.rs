@@ -13,7 +13,7 @@ use crypt_keeper_domain::model::{
 use crypt_keeper_domain::ports::{DocumentChange, KeyRegistry, KeyVault};
 use crypt_keeper_domain::usecase::{
     CancelDestruction, CompromiseKeys, CountDocuments, DestroyKeys, KeepUpKeys, ResumeKeys,
-    Resumed, RotateKeys, ScheduleDestruction, Successor, SuspendKeys,
+    Resumed, RotateKeys, ScheduleDestruction, SuspendKeys,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -29,8 +29,10 @@ const CASES: u32 = 100_000;
 #[derive(Clone, Debug)]
 enum Act {
     Rotate,
-    Suspend(usize, Successor),
-    Compromise(usize, Successor),
+    /// The pair, and whether a successor takes over from an active one.
+    Suspend(usize, bool),
+    /// Likewise.
+    Compromise(usize, bool),
     Resume(usize, Resumed),
     Schedule(usize, u32),
     Cancel(usize),
@@ -46,7 +48,7 @@ enum Act {
 }
 
 fn simple_act() -> impl Strategy<Value = Act> {
-    let successor = prop_oneof![3 => Just(Successor::Needed), 1 => Just(Successor::None)];
+    let successor = proptest::bool::weighted(0.75);
     let resumed = prop_oneof![Just(Resumed::Active), Just(Resumed::Deactivated)];
     let pair = 0..6_usize;
     prop_oneof![
@@ -68,8 +70,8 @@ fn simple_act() -> impl Strategy<Value = Act> {
 fn act() -> impl Strategy<Value = Act> {
     let making = prop_oneof![
         3 => Just(Act::Rotate),
-        1 => (0..6_usize).prop_map(|pair| Act::Suspend(pair, Successor::Needed)),
-        1 => (0..6_usize).prop_map(|pair| Act::Compromise(pair, Successor::Needed)),
+        1 => (0..6_usize).prop_map(|pair| Act::Suspend(pair, true)),
+        1 => (0..6_usize).prop_map(|pair| Act::Compromise(pair, true)),
     ];
     prop_oneof![
         4 => simple_act(),
@@ -158,13 +160,21 @@ impl People {
                 Answer::making(answer.map(|rotation| (true, Some(rotation.active))))
             }
             Act::Suspend(pair, successor) => {
-                let suspend = SuspendKeys { create };
-                let answer = suspend.run(context, world.pair(*pair), *successor).await;
+                let suspend = SuspendKeys {
+                    registry,
+                    entropy,
+                    successor: successor.then_some(create),
+                };
+                let answer = suspend.run(context, world.pair(*pair)).await;
                 Answer::making(answer.map(|stopped| (stopped.changed, stopped.successor)))
             }
             Act::Compromise(pair, successor) => {
-                let compromise = CompromiseKeys { create };
-                let answer = compromise.run(context, world.pair(*pair), *successor).await;
+                let compromise = CompromiseKeys {
+                    registry,
+                    entropy,
+                    successor: successor.then_some(create),
+                };
+                let answer = compromise.run(context, world.pair(*pair)).await;
                 Answer::making(answer.map(|stopped| (stopped.changed, stopped.successor)))
             }
             Act::Resume(pair, resumed) => {
@@ -248,9 +258,12 @@ impl People {
 
     async fn trespass(&self, serial: Serial) -> Answer {
         let context = self.house.of(&self.alice);
-        let create = self.house.create_key_pair();
-        let suspend = SuspendKeys { create };
-        let answer = suspend.run(&context, serial, Successor::Needed).await;
+        let suspend = SuspendKeys {
+            registry: self.house.store.clone(),
+            entropy: self.house.entropy.clone(),
+            successor: Some(self.house.create_key_pair()),
+        };
+        let answer = suspend.run(&context, serial).await;
         assert_eq!(refusal(answer), "Forbidden");
         let answer = self.destroy_keys().run(&context, serial).await;
         Answer::of(answer.map(|step| step.changed))
@@ -401,12 +414,12 @@ impl Model {
         before: &Self,
         serial: Serial,
         next: KeyState,
-        successor: Successor,
+        successor: bool,
         at: Timestamp,
         made: &mut impl FnMut() -> Serial,
     ) -> Result<bool, &'static str> {
         let seen = &before.pairs[&serial];
-        let made_one = successor == Successor::Needed && seen.state == KeyState::Active;
+        let made_one = successor && seen.state == KeyState::Active;
         if made_one && *seen != self.pairs[&serial] {
             self.discarded += 1;
         }
@@ -422,7 +435,7 @@ impl Model {
             return Err("KeyPairState");
         }
         self.step(serial, next, at);
-        if state == KeyState::Active && successor == Successor::Needed {
+        if state == KeyState::Active && successor {
             self.add(made(), at);
         }
         Ok(true)

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use crypt_keeper_domain::model::{
-    CallContext, Document, DocumentId, PageLimit, PageRequest, Principal, Timestamp, UserId,
-    UserName,
+    CallContext, Document, DocumentId, PageLimit, PageRequest, Principal, Serial, Timestamp,
+    UserId, UserName,
 };
-use crypt_keeper_domain::usecase::{DocumentDetails, InspectDocuments};
+use crypt_keeper_domain::usecase::{DocumentDetails, InspectDocuments, Which};
 use serde_json::json;
 
 use super::administration::Administration;
+use super::keys::parse_serial;
 use super::page::{at_end, parse_limit};
 use super::table::Table;
 use super::times::{seconds, seconds_or_dash};
@@ -45,6 +46,14 @@ pub(super) struct List {
     /// Only those that this user uploaded
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     owner: Option<UserName>,
+
+    /// Only those whose keys are wrapped under this key pair
+    #[arg(long, value_name = "SERIAL", value_parser = parse_serial, conflicts_with = "owner")]
+    key_pair: Option<Serial>,
+
+    /// Only those whose keys were ever wrapped under a compromised key pair
+    #[arg(long, conflicts_with_all = ["owner", "key_pair"])]
+    exposed: bool,
 
     /// The most documents to show, 1 to 1000
     #[arg(long, value_name = "COUNT", default_value = "100", value_parser = parse_limit)]
@@ -103,25 +112,18 @@ impl List {
             limit: self.limit,
         };
         let (page, names) = documents
-            .list(context, self.owner.as_ref(), &request)
+            .list(context, self.which(), &request)
             .await
             .map_err(|error| match &self.owner {
                 Some(owner) => unknown_user(error, owner),
                 None => error.into(),
             })?;
-        let mut table = Table::new(["ID", "OWNER", "STATE", "BYTES", "CREATED", "NAME"]);
+        let mut table = DocumentTable::new(&names, context.at);
         for document in &page.items {
             if self.json {
                 output.json(&shown(document, &names, context.at))?;
             } else {
-                table.push([
-                    document.id.to_string(),
-                    name_of(document.owner, &names),
-                    state(document, context.at),
-                    document.metadata.content_length().to_string(),
-                    seconds(document.created_at),
-                    cut(document.metadata.name()),
-                ]);
+                table.push(document);
             }
         }
         if !self.json {
@@ -129,6 +131,47 @@ impl List {
         }
         at_end(page.next, output);
         Ok(())
+    }
+
+    fn which(&self) -> Which<'_> {
+        match (&self.owner, self.key_pair) {
+            (Some(owner), _) => Which::OwnedBy(owner),
+            (None, Some(serial)) => Which::WrappedBy(serial),
+            (None, None) if self.exposed => Which::KeyExposed,
+            (None, None) => Which::All,
+        }
+    }
+}
+
+/// Documents, one a row.
+pub(super) struct DocumentTable<'a> {
+    table: Table<6>,
+    names: &'a HashMap<UserId, UserName>,
+    at: Timestamp,
+}
+
+impl<'a> DocumentTable<'a> {
+    /// An empty one, for documents of these owners.
+    pub(super) fn new(names: &'a HashMap<UserId, UserName>, at: Timestamp) -> Self {
+        let table = Table::new(["ID", "OWNER", "STATE", "BYTES", "CREATED", "NAME"]);
+        Self { table, names, at }
+    }
+
+    pub(super) fn push(&mut self, document: &Document) {
+        self.table.push([
+            document.id.to_string(),
+            name_of(document.owner, self.names),
+            state(document, self.at),
+            document.metadata.content_length().to_string(),
+            seconds(document.created_at),
+            cut(document.metadata.name()),
+        ]);
+    }
+}
+
+impl std::fmt::Display for DocumentTable<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.table.fmt(f)
     }
 }
 
@@ -186,6 +229,7 @@ fn facts(details: &DocumentDetails, at: Timestamp) -> Table<2> {
         ("created", seconds(document.created_at)),
         ("expires", seconds_or_dash(document.expires_at)),
         ("legal hold", document.hold.to_string()),
+        ("key exposed", document.key_exposed.to_string()),
         (
             "key pair",
             format!("{} ({})", document.wrapped_key.serial, details.key_state),
@@ -245,6 +289,7 @@ fn shown(
         "state": document.state.as_str(),
         "expired": document.is_expired(at),
         "hold": document.hold,
+        "key_exposed": document.key_exposed,
         "content_length": document.metadata.content_length(),
         "content_type": document.metadata.content_type(),
         "created_at": document.created_at.to_string(),
@@ -259,6 +304,9 @@ fn state(document: &Document, at: Timestamp) -> String {
     }
     if document.hold {
         state.push_str("+hold");
+    }
+    if document.key_exposed {
+        state.push_str("+exposed");
     }
     state
 }

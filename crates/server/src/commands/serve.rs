@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crypt_keeper_domain::model::Caller;
+use crypt_keeper_domain::usecase::EnsureKeyPair;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Context;
@@ -14,6 +15,7 @@ use crate::data_dir::DataDir;
 use crate::error::{Chain, StartError};
 use crate::first_start::{FirstStart, Welcome};
 use crate::http::{self, HttpSettings, ReloadableCertificate, Running, State};
+use crate::key_upkeep::{KeyUpkeep, rotate_keys};
 use crate::wiring::{self, Missing, Objects, SealedVault, Stores};
 use crate::{ports::Ports, welcome};
 
@@ -79,12 +81,23 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
         trusted_proxies: settings.http.trusted_proxies.clone(),
         query_auth: settings.v1.query_auth,
         role: settings.role,
+        scope: settings.keys.scope,
+        // A server that holds no private half can make none.
+        first_pair: (settings.role == Role::Full).then(|| EnsureKeyPair {
+            rotate: rotate_keys(&opened.ports),
+            algorithm: settings.keys.algorithm,
+        }),
     };
     let state = Arc::new(State::new(&opened.ports, http_settings));
     let follower = opened.vault.clone().map(|vault| {
         state.metrics.follow_master_keys(vault.master_keys());
         let follow = async move { vault.follow_master_keys(LOOK_AT_MASTER_KEYS).await };
         context.runtime.spawn(follow)
+    });
+    let upkeep = (settings.role == Role::Full).then(|| {
+        let metrics = state.metrics.key_upkeep.clone();
+        let upkeep = KeyUpkeep::new(&opened.ports, &settings.keys, metrics);
+        context.runtime.spawn(upkeep.run())
     });
     let running = http::start(listener, tls, state, opened.objects.local.clone())?;
     say_ready(context, &opened, &public_url)?;
@@ -94,8 +107,8 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
         vault: opened.vault.clone(),
     };
     let outcome = serve(context, running, &mut signals, &reloadable).await;
-    if let Some(follower) = follower {
-        follower.abort();
+    for job in [follower, upkeep].into_iter().flatten() {
+        job.abort();
     }
     opened.stores.shutdown().await;
     outcome?;

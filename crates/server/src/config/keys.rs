@@ -60,13 +60,15 @@ impl Keys {
             let mut all = ALGORITHMS.into_iter();
             all.find(|algorithm| algorithm.as_str() == text)
         })?;
-        let scope = values.parse("keys.scope", "shared or customer is needed", |text| {
-            match text {
+        let scope = values.parse(
+            "keys.scope",
+            "shared or customer is needed",
+            |text| match text {
                 "shared" => Some(ScopePolicy::Shared),
                 "customer" => Some(ScopePolicy::Customer),
                 _ => None,
-            }
-        })?;
+            },
+        )?;
         let rotate_after = values.parse(
             "keys.rotate_after",
             "a number and m, h, d or w, such as 90d, or never is needed",

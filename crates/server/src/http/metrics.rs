@@ -19,6 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::{Report, State};
+use crate::key_upkeep::KeyUpkeepMetrics;
 use crate::wiring::MasterKeys;
 
 /// Upper bounds of the duration histogram, in seconds.
@@ -38,6 +39,8 @@ pub struct Metrics {
     in_flight: Gauge,
     ready: Family<PartLabels, Gauge>,
     master_keys: Family<MasterKeyLabels, Gauge>,
+    /// What the upkeep of key pairs counts.
+    pub key_upkeep: KeyUpkeepMetrics,
     /// Uploads that were granted.
     pub uploads_granted: Counter,
     /// Downloads whose key was released.
@@ -97,6 +100,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             ready: Family::default(),
             master_keys: Family::default(),
+            key_upkeep: KeyUpkeepMetrics::default(),
             uploads_granted: Counter::default(),
             downloads_granted: Counter::default(),
             shares_granted: Counter::default(),
@@ -138,6 +142,7 @@ impl Metrics {
             "1 for each master key in force: the one that seals, and those that only open",
             self.master_keys.clone(),
         );
+        self.key_upkeep.register(registry);
         for (name, help, counter) in [
             (
                 "uploads_granted",

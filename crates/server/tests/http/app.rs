@@ -109,6 +109,7 @@ impl App {
         let settings = HttpSettings {
             trusted_proxies: options.trusted_proxies,
             query_auth: options.query_auth,
+            ..HttpSettings::default()
         };
         let state = Arc::new(State::new(&ports, settings));
         let running = http::start(listener, options.tls, state, Some(blobs)).unwrap();

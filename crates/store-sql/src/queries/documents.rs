@@ -295,6 +295,7 @@ async fn list(
         DocumentFilter::WrappedBy(serial) => {
             query.filter(documents::key_serial.eq(serial.as_i64()))
         }
+        DocumentFilter::KeyExposed => query.filter(documents::key_exposed.eq(true)),
         DocumentFilter::PendingBefore(moment) => query
             .filter(documents::state.eq(DocumentState::Pending.as_str()))
             .filter(documents::created_at.lt(sql_time(moment))),
