@@ -17,6 +17,7 @@ fn what_is_in_force_is_shown_with_where_it_stands_and_without_secrets() {
     assert_snapshot!(desk.type_in(&["config check --set v1.query_auth=true"]), @r#"
     $ crypt-keeper config check --set v1.query_auth=true
     data_dir = "./crypt-keeper-data"
+    role = "full"
     http.listen = "127.0.0.1:9000"  # CRYPT_KEEPER__HTTP__LISTEN
     # http.public_url is not set
     # http.tls.cert_file is not set
@@ -36,6 +37,8 @@ fn what_is_in_force_is_shown_with_where_it_stands_and_without_secrets() {
     # blobs.s3.path_style is not set
     keys.backend = "sealed"
     keys.algorithm = "CK-HPKE-XWING"
+    keys.scope = "shared"
+    keys.rotate_after = "90d"
     # keys.master_key_file is not set
     # keys.master_key_command is not set
     # keys.sealed.url is not set
