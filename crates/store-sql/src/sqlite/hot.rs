@@ -1,4 +1,7 @@
 //! What every request asks: reads on a connection of their own, writes that commit together.
+//!
+//! No `first` here, whose `LIMIT ?` is worse than useless where a key names one row: SQLite plans by
+//! the limit's value, and so compiles the statement anew each time it is bound.
 
 use std::sync::Arc;
 
@@ -155,7 +158,7 @@ fn load_api_key(conn: &mut SqliteConnection, id: ApiKeyId) -> Result<KeyAndUser,
         .inner_join(users::table.on(users::id.eq(api_keys::user_id)))
         .filter(api_keys::id.eq(id.as_str()))
         .select((ApiKeyRow::as_select(), UserRow::as_select()))
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     Ok(match rows {
         Some((key, user)) => Some((key.try_into()?, user.try_into()?)),
@@ -174,7 +177,7 @@ fn load_found(
         .filter(documents::retention_class.eq(class))
         .filter(documents::id.eq(key))
         .select((DocumentRow::as_select(), Option::<KeyPairRow>::as_select()))
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     let Some((document, pair)) = row else {
         return Ok(None);
@@ -199,7 +202,7 @@ fn load_found(
                 SqlUuid(principal.id()),
             ))
             .select(EntryRow::as_select())
-            .first(conn)
+            .get_result(conn)
             .optional()?;
         if let Some(row) = row {
             found.push(Entry::try_from(row)?);
@@ -328,7 +331,7 @@ fn store_document(
     let pair = key_pairs::table
         .find(document.key_serial)
         .select(KeyPairRow::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     let pair =
         pair.filter(|pair| pair.scope == insert.scope && pair.algorithm == document.wrap_algorithm);
