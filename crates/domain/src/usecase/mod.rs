@@ -1,5 +1,5 @@
 //! What the service does, one verb a file: a struct that holds the ports it needs, and one method
-//! `run` whose first argument is the [`CallContext`](crate::model::CallContext).
+//! `run` whose first argument is the [`CallContext`].
 
 mod administer_api_keys;
 mod administer_users;

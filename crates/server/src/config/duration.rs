@@ -36,7 +36,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 pub(super) fn show_duration(duration: Duration) -> String {
     const UNITS: [(u64, char); 4] = [(604_800, 'w'), (86_400, 'd'), (3600, 'h'), (60, 'm')];
     let seconds = duration.as_secs();
-    let exact = UNITS.iter().find(|(each, _)| seconds % each == 0);
+    let exact = UNITS.iter().find(|(each, _)| seconds.is_multiple_of(*each));
     match exact {
         // 90 days are not called so and so many weeks.
         Some((604_800, _)) if seconds / 604_800 > 4 => format!("{}d", seconds / 86_400),
