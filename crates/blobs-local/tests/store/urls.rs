@@ -56,6 +56,22 @@ async fn a_url_dies_at_its_moment() {
 }
 
 #[tokio::test]
+async fn keys_change_under_urls_that_are_out() {
+    let store = Store::new();
+    let old = store.get_url(KEY).await;
+    store.blobs.replace_keys(keys(&[8, 7]));
+    let new = store.get_url(KEY).await;
+    assert_ne!(old, new, "the first key signs");
+    for url in [&old, &new] {
+        assert!(store.blobs.verify("GET", url).is_ok());
+    }
+    store.blobs.replace_keys(keys(&[8]));
+    assert!(store.blobs.verify("GET", &new).is_ok());
+    let refused = store.blobs.verify("GET", &old).unwrap_err();
+    assert!(matches!(refused, UrlRefused::Signature));
+}
+
+#[tokio::test]
 async fn a_url_is_good_for_its_verb_alone() {
     let store = Store::new();
     let (get, put) = (store.get_url(KEY).await, store.put_url(KEY, 5).await);

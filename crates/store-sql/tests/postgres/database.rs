@@ -114,6 +114,13 @@ impl Client {
         self.0.batch_execute(statements).await.unwrap();
     }
 
+    /// Why statements are refused, the code first; `None` if they were done.
+    pub(crate) async fn refusal(&mut self, statements: &str) -> Option<String> {
+        let error = self.0.batch_execute(statements).await.err()?;
+        let refusal = error.as_db_error().expect("the server says why");
+        Some(format!("{} {}", refusal.code().code(), refusal.message()))
+    }
+
     /// The first column of every row.
     pub(crate) async fn texts(&mut self, query: &str) -> Vec<String> {
         let rows = self.0.simple_query(query).await.unwrap();

@@ -13,6 +13,7 @@ mod database;
 #[path = "../support/gathered.rs"]
 mod gathered;
 mod gathering;
+mod ingest;
 mod migrations;
 mod outage;
 mod partitions;
