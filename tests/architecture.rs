@@ -49,6 +49,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
             "api",
             "store-sql",
             "keys-sealed",
+            "keys-vault",
             "blobs-local",
             "blobs-s3",
         ],

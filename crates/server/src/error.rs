@@ -25,13 +25,15 @@ pub enum StartError {
     /// A backend that this program does not have.
     #[error(
         "`{key}` = \"{backend}\", but this crypt-keeper was built without it: build it with \
-         `--features {backend}`"
+         `--features {feature}`"
     )]
     NotCompiledIn {
         /// The configuration key.
         key: &'static str,
-        /// The backend, and the name of its cargo feature.
+        /// The backend.
         backend: &'static str,
+        /// Its cargo feature.
+        feature: &'static str,
     },
     /// A command was run before there was anything to work on.
     #[error(
@@ -58,6 +60,12 @@ pub enum StartError {
          configuration of a full server"
     )]
     IngestRole,
+    /// Master keys seal nothing where the private halves are in Vault.
+    #[error(
+        "no private half is sealed under a master key with `keys.backend` = \"{0}\": there is \
+         nothing to do"
+    )]
+    OtherVault(&'static str),
     /// A backend other than the embedded default has no master key.
     #[error(
         "there is no master key: make one with `crypt-keeper master-key new FILE`, keep a copy \

@@ -1,16 +1,18 @@
 //! The only place that names adapters, and the only one with `cfg(feature)`.
 //!
-//! Commands take what they need and no more: [`Stores`] needs no master key, [`open_vault`] needs
-//! one, [`open_blobs`] needs one where the service signs URLs itself.
+//! Commands take what they need and no more: [`Stores`] needs no master key, [`Vault::open`] needs
+//! one for sealed private halves, [`open_blobs`] where the service signs URLs itself.
 
 mod databases;
+#[cfg(feature = "vault")]
+mod hashicorp;
 mod master_keys;
 mod objects;
+mod vault;
 
 use std::sync::Arc;
 
 use crypt_keeper_domain::ports::{Clock, Entropy, KeyVault, Probe};
-use crypt_keeper_keys_sealed::SealedVaultConfig;
 pub use crypt_keeper_keys_sealed::{Census, IngestVault, PairInspection, ResealStep, SealedVault};
 
 pub use databases::{Applied, Database, DatabaseError, Missing, SchemaStatus, Stores};
@@ -21,9 +23,9 @@ pub use master_keys::{
 #[cfg(feature = "s3")]
 pub use objects::S3;
 pub use objects::{Objects, open_blobs, open_blobs_for_ingest};
+pub use vault::{Vault, needs_master_key, open_sealed};
 
-use crate::config::{KeysBackend, Settings};
-use crate::error::StartError;
+use crate::config::Settings;
 use crate::ports::Ports;
 
 /// The HTTP face of the local folder, for the route that serves its signed URLs.
@@ -34,39 +36,10 @@ pub mod local_objects {
     };
 }
 
-/// The vault over the key store and the registry.
-///
-/// # Errors
-/// [`StartError::IngestRole`]; [`StartError::System`] if there are no threads to be had.
-pub fn open_vault(
-    settings: &Settings,
-    stores: &Stores,
-    master_keys: &MasterKeys,
-) -> Result<Arc<SealedVault>, StartError> {
-    match settings.keys.backend {
-        KeysBackend::Sealed => {
-            let private_keys = stores.private_keys.as_ref().ok_or(StartError::IngestRole)?;
-            let vault = SealedVault::new(
-                Arc::clone(&stores.registry),
-                Arc::clone(private_keys),
-                master_keys.clone(),
-                SealedVaultConfig {
-                    algorithm: settings.keys.algorithm,
-                    ..SealedVaultConfig::default()
-                },
-            )?;
-            Ok(Arc::new(vault))
-        }
-    }
-}
-
 /// What a server of the role `ingest` wraps with: public halves alone.
 #[must_use]
 pub fn ingest_vault(settings: &Settings, stores: &Stores) -> Arc<IngestVault> {
-    let config = SealedVaultConfig {
-        algorithm: settings.keys.algorithm,
-        ..SealedVaultConfig::default()
-    };
+    let config = vault::vault_config(settings);
     Arc::new(IngestVault::new(Arc::clone(&stores.registry), &config))
 }
 

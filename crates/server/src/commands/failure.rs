@@ -62,6 +62,7 @@ impl From<StartError> for Failure {
             StartError::Config(_)
             | StartError::NotCompiledIn { .. }
             | StartError::NoMasterKey
+            | StartError::OtherVault(_)
             | StartError::IngestRole => Self::Usage(message),
             _ => Self::Failed(message),
         }
@@ -81,7 +82,10 @@ impl From<Error> for Failure {
             Error::AnotherKeyPairIsActive(_) => {
                 "; resume it without --active, and its documents can be read again"
             }
-            Error::KeyPairNeeded { .. } => "; they would be lost with it",
+            Error::KeyPairNeeded { .. } => {
+                "; they would be lost with it (`crypt-keeper documents list --key-pair SERIAL` \
+                 lists them)"
+            }
             Error::DestructionNotDue { .. } => {
                 "; the service does it then, and until then `crypt-keeper keys cancel-destroy \
                  SERIAL` calls it off"

@@ -16,7 +16,7 @@ use crate::error::{Chain, StartError};
 use crate::first_start::{FirstStart, Welcome};
 use crate::http::{self, HttpSettings, ReloadableCertificate, Running, State};
 use crate::key_upkeep::{KeyUpkeep, rotate_keys};
-use crate::wiring::{self, Missing, Objects, SealedVault, Stores};
+use crate::wiring::{self, Missing, Objects, SealedVault, Stores, Vault};
 use crate::{ports::Ports, welcome};
 
 /// Arguments of `serve`.
@@ -40,8 +40,8 @@ struct Opened {
     stores: Stores,
     objects: Objects,
     ports: Ports,
-    /// `None` in the role `ingest`.
-    vault: Option<Arc<SealedVault>>,
+    /// What follows changes of the master keys, if private halves are sealed under them.
+    sealed: Option<Arc<SealedVault>>,
     welcome: Option<Welcome>,
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
         }),
     };
     let state = Arc::new(State::new(&opened.ports, http_settings));
-    let follower = opened.vault.clone().map(|vault| {
+    let follower = opened.sealed.clone().map(|vault| {
         state.metrics.follow_master_keys(vault.master_keys());
         let follow = async move { vault.follow_master_keys(LOOK_AT_MASTER_KEYS).await };
         context.runtime.spawn(follow)
@@ -104,7 +104,7 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
 
     let reloadable = Reloadable {
         certificate,
-        vault: opened.vault.clone(),
+        vault: opened.sealed.clone(),
     };
     let outcome = serve(context, running, &mut signals, &reloadable).await;
     for job in [follower, upkeep].into_iter().flatten() {
@@ -133,11 +133,12 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
             tracing::info!(part = applied.part, migrations, "migrated");
         }
     }
-    let vault = wiring::open_vault(settings, &stores, &master_keys)?;
-    wiring::check_master_keys(&vault).await?;
+    let vault = Vault::open(settings, &stores, master_keys.as_ref())?;
+    vault.check_at_start().await?;
     let clock = Arc::clone(&context.clock);
+    let master_keys = master_keys.as_ref();
     let objects =
-        wiring::open_blobs(settings, public_url, &master_keys, clock, &context.runtime).await?;
+        wiring::open_blobs(settings, public_url, master_keys, clock, &context.runtime).await?;
     objects.require_bucket().await?;
     let ports = wiring::ports(
         &stores,
@@ -160,7 +161,7 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
         stores,
         objects,
         ports,
-        vault: Some(vault),
+        sealed: vault.sealed().cloned(),
         welcome,
     })
 }
@@ -184,7 +185,7 @@ async fn open_for_ingest(context: &Context) -> Result<Opened, StartError> {
         stores,
         objects,
         ports,
-        vault: None,
+        sealed: None,
         welcome: None,
     })
 }

@@ -11,7 +11,7 @@ use super::{Context, Failure, Output};
 use crate::data_dir::DataDir;
 use crate::error::StartError;
 use crate::first_start::FirstStart;
-use crate::wiring::{self, Missing, Stores};
+use crate::wiring::{self, Missing, Stores, Vault};
 
 /// Make what the service stands on where it lacks, and say what was done
 ///
@@ -89,15 +89,16 @@ async fn work(context: &Context, done: &mut Done) -> Result<(), Failure> {
     }
     let url = super::public_url(settings);
     let clock = std::sync::Arc::clone(&context.clock);
-    let objects = wiring::open_blobs(settings, &url, &master_keys, clock, &context.runtime).await?;
+    let keys = master_keys.as_ref();
+    let objects = wiring::open_blobs(settings, &url, keys, clock, &context.runtime).await?;
     done.bucket = objects.ensure_bucket().await?.map(|made| match made {
         true => Made::Made,
         false => Made::Existed,
     });
 
-    let vault = wiring::open_vault(settings, &stores, &master_keys)?;
+    let vault = Vault::open(settings, &stores, master_keys.as_ref())?;
     // A pair sealed under another master key than the rest would split the key store.
-    wiring::check_master_keys(&vault).await?;
+    vault.check_at_start().await?;
     let admin = Administration::over(stores, context)?;
     let pair = rotate_keys(&admin, &vault)
         .ensure_active(&admin.call, Scope::Shared, settings.keys.algorithm)

@@ -1,6 +1,6 @@
 //! Rules that span more than one concern.
 
-use super::{BlobsBackend, ConfigError, MasterKey, MetadataBackend, Role, Settings};
+use super::{BlobsBackend, ConfigError, KeysBackend, MasterKey, MetadataBackend, Role, Settings};
 
 impl Settings {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
@@ -8,7 +8,7 @@ impl Settings {
         self.check_public_url()?;
         self.check_sealed_url()?;
         match self.role {
-            Role::Full => Ok(()),
+            Role::Full => self.check_vault(),
             Role::Ingest => self.check_ingest(),
         }
     }
@@ -56,6 +56,12 @@ impl Settings {
                 "it must not reach the private halves; remove it",
             );
         }
+        if self.keys.vault.is_some() {
+            return refused(
+                "`keys.vault.address`",
+                "it wraps with public halves, which are in the metadata database; remove it",
+            );
+        }
         if self.metadata.migrate_on_start {
             return refused(
                 "`metadata.migrate_on_start` = true",
@@ -64,6 +70,26 @@ impl Settings {
             );
         }
         Ok(())
+    }
+
+    /// A Vault goes with the backends that use one, and they with it.
+    fn check_vault(&self) -> Result<(), ConfigError> {
+        match (self.keys.backend, &self.keys.vault) {
+            (KeysBackend::Sealed, Some(_)) => Err(ConfigError::Together(
+                "`keys.vault.address` is of no use with `keys.backend` = \"sealed\": set that to \
+                 \"vault-kv\" or \"vault-transit\", or remove the address"
+                    .to_owned(),
+            )),
+            (KeysBackend::Sealed, None) => Ok(()),
+            (backend, None) => Err(ConfigError::needs_vault_address(backend)),
+            (backend, Some(_)) if self.keys.sealed_url.is_some() => {
+                Err(ConfigError::Together(format!(
+                    "`keys.sealed.url` is of no use with `keys.backend` = \"{}\": remove it",
+                    backend.as_str()
+                )))
+            }
+            (_, Some(_)) => Ok(()),
+        }
     }
 
     /// Objects of a local folder are fetched from the service itself, by absolute URLs.

@@ -46,6 +46,16 @@ pub enum ConfigError {
     Together(String),
 }
 
+impl ConfigError {
+    pub(crate) fn needs_vault_address(backend: super::KeysBackend) -> Self {
+        Self::Together(format!(
+            "`keys.backend` = \"{}\" needs `keys.vault.address`: set it to the address of \
+             HashiCorp Vault or OpenBao, such as https://vault.example.com:8200",
+            backend.as_str()
+        ))
+    }
+}
+
 fn suggest(suggestion: Option<&str>) -> String {
     suggestion.map_or_else(
         || "; `crypt-keeper config check --help` lists the known ones".to_owned(),

@@ -118,12 +118,16 @@ pub const KEYS: &[Key] = &[
         "false",
         "bucket in the path instead of the host name",
     ),
-    key("keys.backend", "sealed", "sealed"),
+    key(
+        "keys.backend",
+        "sealed",
+        "sealed, vault-kv or vault-transit",
+    ),
     key(
         "keys.algorithm",
         Algorithm::DEFAULT.as_str(),
-        "how new document keys are wrapped: CK-HPKE-XWING, CK-HPKE-X25519 or CK-RSA-OAEP-256; \
-         after a change run `crypt-keeper setup`, which makes a key pair for it",
+        "how new document keys are wrapped: CK-HPKE-XWING, CK-HPKE-X25519 or CK-RSA-OAEP-256 \
+         (vault-transit: TRANSIT-RSA-OAEP-256); after a change run `crypt-keeper setup`, which makes a key pair for it",
     ),
     key(
         "keys.scope",
@@ -158,6 +162,48 @@ pub const KEYS: &[Key] = &[
         "keys.sealed.url_file",
         "",
         "a file that holds the URL instead",
+    ),
+    key(
+        "keys.vault.address",
+        "",
+        "HashiCorp Vault or OpenBao, such as https://vault.example.com:8200; plain HTTP on loopback \
+         alone",
+    ),
+    key(
+        "keys.vault.mount",
+        "secret for vault-kv, else transit",
+        "where the engine is mounted: KV version 2, or Transit",
+    ),
+    key(
+        "keys.vault.namespace",
+        "",
+        "the namespace that the mount is in",
+    ),
+    key(
+        "keys.vault.ca_file",
+        "the machine's",
+        "certificate authorities to trust instead, in PEM",
+    ),
+    key("keys.vault.auth", "token", "token, approle or kubernetes"),
+    key(
+        "keys.vault.auth_mount",
+        "the method's name",
+        "where that method is mounted, below auth/",
+    ),
+    key(
+        "keys.vault.token_file",
+        "for kubernetes, where it puts it",
+        "the token, or the token of the pod's service account; read at each login",
+    ),
+    key(
+        "keys.vault.role_id",
+        "",
+        "the role id of approle, or the role of kubernetes",
+    ),
+    key(
+        "keys.vault.secret_id_file",
+        "",
+        "the secret id of approle, or a token that wraps it; read at each login",
     ),
     key(
         "v1.query_auth",

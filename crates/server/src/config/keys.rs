@@ -6,7 +6,7 @@ use crypt_keeper_domain::usecase::ScopePolicy;
 
 use super::duration::{parse_duration, show_duration};
 use super::values::Values;
-use super::{ConfigError, SecretUrl, quoted};
+use super::{ConfigError, HashiCorpVault, SecretUrl, quoted};
 
 /// Where private halves are, and what seals them.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Keys {
     pub master_key: Option<MasterKey>,
     /// The database of the sealed private halves; `None`: beside the metadata.
     pub sealed_url: Option<SecretUrl>,
+    /// HashiCorp Vault or OpenBao, for the backends that need it.
+    pub vault: Option<HashiCorpVault>,
 }
 
 /// The vaults there are.
@@ -30,12 +32,38 @@ pub struct Keys {
 pub enum KeysBackend {
     /// Private halves in a database, sealed under the master key.
     Sealed,
+    /// Private halves in KV of HashiCorp Vault or OpenBao.
+    VaultKv,
+    /// Private halves that never leave Transit of HashiCorp Vault or OpenBao.
+    VaultTransit,
+}
+
+impl KeysBackend {
+    const ALL: [Self; 3] = [Self::Sealed, Self::VaultKv, Self::VaultTransit];
+
+    /// As it is configured.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sealed => "sealed",
+            Self::VaultKv => "vault-kv",
+            Self::VaultTransit => "vault-transit",
+        }
+    }
+
+    /// What it can wrap by; the first unless told otherwise.
+    const fn algorithms(self) -> &'static [Algorithm] {
+        match self {
+            Self::Sealed | Self::VaultKv => &ALGORITHMS,
+            Self::VaultTransit => &[Algorithm::TransitRsaOaep256],
+        }
+    }
 }
 
 /// How long a pair wraps unless told otherwise: 90 days.
 const ROTATE_AFTER: Duration = Duration::from_secs(90 * 24 * 3600);
 
-/// What `sealed` can wrap by.
+/// What can be unwrapped in this process.
 const ALGORITHMS: [Algorithm; 3] = [
     Algorithm::HpkeXWing,
     Algorithm::HpkeX25519,
@@ -53,11 +81,18 @@ pub enum MasterKey {
 
 impl Keys {
     pub(super) fn read(values: &Values) -> Result<Self, ConfigError> {
-        let backend = values.parse("keys.backend", "`sealed` is needed", |text| {
-            (text == "sealed").then_some(KeysBackend::Sealed)
-        })?;
-        let algorithm = values.parse("keys.algorithm", &one_of_the_algorithms(), |text| {
-            let mut all = ALGORITHMS.into_iter();
+        let backend = values.parse(
+            "keys.backend",
+            "`sealed`, `vault-kv` or `vault-transit` is needed",
+            |text| {
+                let mut all = KeysBackend::ALL.into_iter();
+                all.find(|backend| backend.as_str() == text)
+            },
+        )?;
+        let backend = backend.unwrap_or(KeysBackend::Sealed);
+        let needed = one_of(backend.algorithms());
+        let algorithm = values.parse("keys.algorithm", &needed, |text| {
+            let mut all = backend.algorithms().iter().copied();
             all.find(|algorithm| algorithm.as_str() == text)
         })?;
         let scope = values.parse(
@@ -94,19 +129,17 @@ impl Keys {
             (None, None) => None,
         };
         Ok(Self {
-            backend: backend.unwrap_or(KeysBackend::Sealed),
-            algorithm: algorithm.unwrap_or(Algorithm::DEFAULT),
+            backend,
+            algorithm: algorithm.unwrap_or(backend.algorithms()[0]),
             scope: scope.unwrap_or_default(),
             rotate_after: rotate_after.unwrap_or(Some(ROTATE_AFTER)),
             master_key,
             sealed_url: values.secret_url("keys.sealed.url", "keys.sealed.url_file")?,
+            vault: HashiCorpVault::read(values)?,
         })
     }
 
     pub(super) fn rows(&self) -> Vec<(&'static str, Option<String>)> {
-        let backend = match self.backend {
-            KeysBackend::Sealed => "sealed",
-        };
         let (file, command) = match &self.master_key {
             None => (None, None),
             Some(MasterKey::File(file)) => (Some(quoted(&file.to_string_lossy())), None),
@@ -127,8 +160,8 @@ impl Keys {
             .rotate_after
             .map_or_else(|| "never".to_owned(), show_duration);
         let url = self.sealed_url.as_ref();
-        vec![
-            ("keys.backend", Some(quoted(backend))),
+        let mut rows = vec![
+            ("keys.backend", Some(quoted(self.backend.as_str()))),
             ("keys.algorithm", Some(quoted(self.algorithm.as_str()))),
             ("keys.scope", Some(quoted(scope))),
             ("keys.rotate_after", Some(quoted(&rotate_after))),
@@ -136,13 +169,21 @@ impl Keys {
             ("keys.master_key_command", command),
             ("keys.sealed.url", url.map(|url| quoted(&url.to_string()))),
             ("keys.sealed.url_file", None),
-        ]
+        ];
+        rows.extend(HashiCorpVault::rows(self.vault.as_ref()));
+        rows
     }
 }
 
-fn one_of_the_algorithms() -> String {
-    let names = ALGORITHMS.map(|algorithm| format!("`{algorithm}`"));
-    format!("one of {} is needed", names.join(", "))
+fn one_of(algorithms: &[Algorithm]) -> String {
+    let names: Vec<_> = algorithms
+        .iter()
+        .map(|algorithm| format!("`{algorithm}`"))
+        .collect();
+    match names.as_slice() {
+        [only] => format!("{only} is the one that this backend has"),
+        _ => format!("one of {} is needed", names.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -162,7 +203,7 @@ mod tests {
         for pinned in ALGORITHMS {
             assert_eq!(algorithm(pinned.as_str()), Ok(pinned));
         }
-        assert!(ALGORITHMS.contains(&Algorithm::DEFAULT));
+        assert_eq!(ALGORITHMS[0], Algorithm::DEFAULT);
         for name in [
             "",
             "RSA",
@@ -174,5 +215,90 @@ mod tests {
             let needed = "one of `CK-HPKE-XWING`, `CK-HPKE-X25519`, `CK-RSA-OAEP-256` is needed";
             assert!(refused.contains(needed), "{name}: {refused}");
         }
+    }
+
+    fn loaded(overrides: &[(&str, &str)]) -> Result<Keys, String> {
+        let overrides: Vec<_> = overrides
+            .iter()
+            .map(|(key, value)| Override::new(*key, *value))
+            .collect();
+        load(None, &std::iter::empty().collect(), &overrides)
+            .map(|loaded| loaded.settings.keys)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn transit_has_one_algorithm_and_kv_the_same_as_sealed() {
+        let token = ("keys.vault.token_file", "token");
+        let address = ("keys.vault.address", "https://vault.example.com");
+        let with = |backend: &str, algorithm: &str| {
+            let mut all = vec![("keys.backend", backend), address, token];
+            if !algorithm.is_empty() {
+                all.push(("keys.algorithm", algorithm));
+            }
+            loaded(&all).map(|keys| keys.algorithm)
+        };
+        assert_eq!(with("vault-transit", ""), Ok(Algorithm::TransitRsaOaep256));
+        let named = Algorithm::TransitRsaOaep256.as_str();
+        assert_eq!(
+            with("vault-transit", named),
+            Ok(Algorithm::TransitRsaOaep256)
+        );
+        let refused = with("vault-transit", "CK-HPKE-XWING").unwrap_err();
+        assert!(
+            refused.contains("`TRANSIT-RSA-OAEP-256` is the one"),
+            "{refused}"
+        );
+        assert_eq!(with("vault-kv", ""), Ok(Algorithm::DEFAULT));
+        assert_eq!(
+            with("vault-kv", "CK-RSA-OAEP-256"),
+            Ok(Algorithm::RsaOaep256)
+        );
+        assert!(with("vault-kv", named).is_err());
+    }
+
+    #[test]
+    fn a_vault_needs_its_address_and_a_way_to_log_in() {
+        let kv = ("keys.backend", "vault-kv");
+        let address = ("keys.vault.address", "https://vault.example.com");
+        for (given, says) in [
+            (vec![kv], "needs `keys.vault.address`"),
+            (vec![kv, address], "needs `keys.vault.token_file`"),
+            (
+                vec![kv, address, ("keys.vault.auth", "approle")],
+                "needs `keys.vault.role_id`",
+            ),
+            (
+                vec![
+                    kv,
+                    address,
+                    ("keys.vault.auth", "approle"),
+                    ("keys.vault.role_id", "role"),
+                ],
+                "needs `keys.vault.secret_id_file`",
+            ),
+            (
+                vec![kv, address, ("keys.vault.auth", "ldap")],
+                "`token`, `approle` or `kubernetes` is needed",
+            ),
+            (
+                vec![address, ("keys.vault.token_file", "token")],
+                "`keys.backend` = \"sealed\"",
+            ),
+            (
+                vec![("keys.backend", "vault")],
+                "`vault-kv` or `vault-transit` is needed",
+            ),
+        ] {
+            let refused = loaded(&given).unwrap_err();
+            assert!(refused.contains(says), "{given:?}: {refused}");
+        }
+        let kubernetes = [
+            kv,
+            address,
+            ("keys.vault.auth", "kubernetes"),
+            ("keys.vault.role_id", "crypt-keeper"),
+        ];
+        loaded(&kubernetes).unwrap();
     }
 }

@@ -18,6 +18,7 @@ mod role;
 mod secret_url;
 mod v1;
 mod values;
+mod vault;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ pub use metadata::{Metadata, MetadataBackend, Postgres};
 pub use role::Role;
 pub use secret_url::SecretUrl;
 pub use v1::V1;
+pub use vault::{HashiCorpVault, VaultAuth};
 
 /// Everything that can be configured, checked.
 #[derive(Clone, Debug)]
@@ -64,6 +66,7 @@ impl Settings {
     pub fn is_embedded(&self) -> bool {
         matches!(self.metadata.backend, MetadataBackend::Sqlite)
             && matches!(self.blobs.backend, BlobsBackend::Local)
+            && self.keys.backend == KeysBackend::Sealed
             && self.keys.master_key.is_none()
             && self.keys.sealed_url.is_none()
     }

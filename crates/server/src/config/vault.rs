@@ -6,7 +6,7 @@ use super::{ConfigError, quoted};
 /// Where HashiCorp Vault or OpenBao is, and who this service is there. Of addresses and paths the
 /// adapter says whether they can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vault {
+pub struct HashiCorpVault {
     /// Its address.
     pub address: String,
     /// Where the engine is mounted; `None`: under the engine's usual name.
@@ -52,7 +52,7 @@ enum Method {
     Kubernetes,
 }
 
-impl Vault {
+impl HashiCorpVault {
     /// Reads `keys.vault.*`; `None` if none of it is given.
     pub(super) fn read(values: &Values) -> Result<Option<Self>, ConfigError> {
         let word = |key| values.parse(key, "it is empty", |text| some(text.trim()));
@@ -111,7 +111,10 @@ impl Vault {
         vec![
             ("keys.vault.address", text(|vault| Some(&vault.address))),
             ("keys.vault.mount", text(|vault| vault.mount.as_ref())),
-            ("keys.vault.namespace", text(|vault| vault.namespace.as_ref())),
+            (
+                "keys.vault.namespace",
+                text(|vault| vault.namespace.as_ref()),
+            ),
             (
                 "keys.vault.ca_file",
                 ca_file.map(|path| quoted(&path.to_string_lossy())),
@@ -120,7 +123,10 @@ impl Vault {
                 "keys.vault.auth",
                 vault.map(|vault| quoted(vault.auth.name())),
             ),
-            ("keys.vault.auth_mount", text(|vault| vault.auth_mount.as_ref())),
+            (
+                "keys.vault.auth_mount",
+                text(|vault| vault.auth_mount.as_ref()),
+            ),
             (
                 "keys.vault.token_file",
                 path(|auth| match auth {

@@ -221,6 +221,7 @@ async fn open_sqlite(_folder: &DataDir, _runtime: &Handle) -> Result<Stores, Sta
     Err(StartError::NotCompiledIn {
         key: "metadata.backend",
         backend: "sqlite",
+        feature: "sqlite",
     })
 }
 
@@ -293,6 +294,7 @@ async fn open_postgres(
     Err(StartError::NotCompiledIn {
         key: "metadata.backend",
         backend: "postgres",
+        feature: "postgres",
     })
 }
 

@@ -10,6 +10,7 @@ pub use crypt_keeper_keys_sealed::master_key::{
 };
 use crypt_keeper_keys_sealed::{PairInspection, SealedVault};
 
+use super::needs_master_key;
 use crate::config::{MasterKey, Settings};
 use crate::data_dir::DataDir;
 use crate::error::StartError;
@@ -18,11 +19,14 @@ use crate::error::StartError;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads the master keys from where they are configured; in the embedded default, from the data
-/// folder.
+/// folder. `None` if nothing that is configured needs one.
 ///
 /// # Errors
 /// [`StartError::NoMasterKey`], [`StartError::LostMasterKey`], [`StartError::Part`].
-pub async fn read_master_keys(settings: &Settings) -> Result<MasterKeys, StartError> {
+pub async fn read_master_keys(settings: &Settings) -> Result<Option<MasterKeys>, StartError> {
+    if !needs_master_key(settings) {
+        return Ok(None);
+    }
     let source = match &settings.keys.master_key {
         Some(MasterKey::Command(line)) => {
             let command = MasterKeyCommand::parse(line).map_err(StartError::part("master key"))?;
@@ -31,7 +35,7 @@ pub async fn read_master_keys(settings: &Settings) -> Result<MasterKeys, StartEr
         _ => MasterKeySource::File(master_key_file(settings)?),
     };
     let keys = MasterKeys::read(source).await;
-    keys.map_err(StartError::part("master key"))
+    keys.map(Some).map_err(StartError::part("master key"))
 }
 
 fn master_key_file(settings: &Settings) -> Result<PathBuf, StartError> {

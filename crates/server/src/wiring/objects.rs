@@ -83,19 +83,21 @@ impl Objects {
     }
 }
 
-/// Opens the object store. `public_url` is where clients reach this service.
+/// Opens the object store. `public_url` is where clients reach this service; the master keys sign
+/// where the service serves objects itself.
 ///
 /// # Errors
-/// [`StartError::NotCompiledIn`], [`StartError::Part`].
+/// [`StartError::NotCompiledIn`], [`StartError::NoMasterKey`], [`StartError::Part`].
 pub async fn open_blobs(
     settings: &Settings,
     public_url: &PublicUrl,
-    master_keys: &MasterKeys,
+    master_keys: Option<&MasterKeys>,
     clock: Arc<dyn Clock>,
     runtime: &Handle,
 ) -> Result<Objects, StartError> {
     match &settings.blobs.backend {
         BlobsBackend::Local => {
+            let master_keys = master_keys.ok_or(StartError::NoMasterKey)?;
             let folder = DataDir::new(&settings.data_dir);
             folder.make()?;
             let config = LocalBlobsConfig {
@@ -193,5 +195,6 @@ async fn open_s3(
     Err(StartError::NotCompiledIn {
         key: "blobs.backend",
         backend: "s3",
+        feature: "s3",
     })
 }

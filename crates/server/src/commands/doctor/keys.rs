@@ -6,23 +6,24 @@ use crypt_keeper_domain::model::{KeyPair, Scope, Timestamp};
 
 use super::finding::Finding;
 use crate::commands::administration::Administration;
-use crate::config::Settings;
+use crate::config::{KeysBackend, Settings};
 use crate::error::Chain;
-use crate::wiring::{self, MasterKeys};
+use crate::wiring::{self, MasterKeys, Vault};
 
 /// How long a key pair should be active (NIST SP 800-57 leaves it to the policy; ours is a quarter).
 const ROTATION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// Reads the master key.
+/// Reads the master key: `None` if it cannot be had, `Some(None)` if none is needed.
 pub(super) async fn master_key(
     settings: &Settings,
     findings: &mut Vec<Finding>,
-) -> Option<MasterKeys> {
+) -> Option<Option<MasterKeys>> {
     match wiring::read_master_keys(settings).await {
-        Ok(master_keys) => {
+        Ok(Some(master_keys)) => {
             findings.push(Finding::ok("master key", "there is a master key"));
-            Some(master_keys)
+            Some(Some(master_keys))
         }
+        Ok(None) => Some(None),
         Err(error) => {
             findings.push(Finding::error(
                 "master key",
@@ -39,17 +40,18 @@ pub(super) async fn master_key(
 pub(super) async fn pairs(
     settings: &Settings,
     admin: &Administration,
-    master_keys: &MasterKeys,
+    master_keys: Option<&MasterKeys>,
     findings: &mut Vec<Finding>,
 ) {
     let check = "key pairs";
-    let inspected = match wiring::open_vault(settings, &admin.stores, master_keys) {
+    let words = Words::of(settings.keys.backend);
+    let inspected = match Vault::open(settings, &admin.stores, master_keys) {
         Ok(vault) => vault.inspect_pairs().await,
         Err(error) => {
             findings.push(Finding::error(
                 check,
                 Chain(&error).to_string(),
-                "let this process have more threads (`ulimit -u`)",
+                words.to_open,
             ));
             return;
         }
@@ -60,32 +62,54 @@ pub(super) async fn pairs(
                 .iter()
                 .filter_map(wiring::PairInspection::fault_in_words)
                 .collect();
-            for words in &faults {
-                findings.push(Finding::error(
-                    check,
-                    words.as_str(),
-                    "give the master key that it was sealed under (a ring may hold several), or \
-                     restore the key store from its backup: until then no document under this \
-                     pair can be read",
-                ));
+            for fault in &faults {
+                findings.push(Finding::error(check, fault.as_str(), words.to_mend));
             }
             if faults.is_empty() && !inspected.is_empty() {
                 findings.push(Finding::ok(
                     check,
-                    format!(
-                        "the master key opens all private halves ({})",
-                        inspected.len()
-                    ),
+                    format!("{} ({})", words.all_good, inspected.len()),
                 ));
             }
         }
         Err(error) => findings.push(Finding::error(
             check,
             format!("the private halves cannot be read: {}", Chain(&error)),
-            "is the key store's database up, and its URL right?",
+            words.to_reach,
         )),
     }
     active(settings, admin, findings).await;
+}
+
+/// What to say of private halves, by where they are.
+struct Words {
+    all_good: &'static str,
+    to_open: &'static str,
+    to_mend: &'static str,
+    to_reach: &'static str,
+}
+
+impl Words {
+    const fn of(backend: KeysBackend) -> Self {
+        match backend {
+            KeysBackend::Sealed => Self {
+                all_good: "the master key opens all private halves",
+                to_open: "let this process have more threads (`ulimit -u`)",
+                to_mend: "give the master key that it was sealed under (a ring may hold several), \
+                          or restore the key store from its backup: until then no document under \
+                          this pair can be read",
+                to_reach: "is the key store's database up, and its URL right?",
+            },
+            KeysBackend::VaultKv | KeysBackend::VaultTransit => Self {
+                all_good: "Vault has the private halves of all pairs",
+                to_open: "see what `keys.vault.*` is set to (`crypt-keeper config check`)",
+                to_mend: "give the service's role the policies of deploy/vault/, or restore Vault \
+                          from its snapshot: until then no document under this pair can be read",
+                to_reach: "is Vault up and unsealed, and does it take what the service logs in \
+                           with?",
+            },
+        }
+    }
 }
 
 /// Looks at the pair that wraps.

@@ -93,6 +93,7 @@ async fn examine(context: &Context) -> Vec<Finding> {
                 keys::active(settings, &admin, &mut findings).await;
             }
             if let Some(master_keys) = &master_keys {
+                let master_keys = master_keys.as_ref();
                 if fit {
                     keys::pairs(settings, &admin, master_keys, &mut findings).await;
                 }

@@ -17,7 +17,7 @@ const ROUND_TRIP: &str = "presigned urls";
 pub(super) async fn examine(
     context: &Context,
     url: &PublicUrl,
-    master_keys: &MasterKeys,
+    master_keys: Option<&MasterKeys>,
     findings: &mut Vec<Finding>,
 ) {
     let settings = context.settings();

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use crypt_keeper_domain::Error;
 use crypt_keeper_domain::model::{KeyPair, KeyState, Serial, Timestamp};
 use crypt_keeper_domain::usecase::{DestroyKeys, KeyPairStep, ScheduleDestruction};
 use serde_json::json;
@@ -89,7 +90,18 @@ impl Destroy {
             count: count_documents(admin),
             entropy: Arc::clone(&admin.entropy),
         };
-        let step = schedule.run(&admin.call, serial, self.wait).await?;
+        let step = schedule.run(&admin.call, serial, self.wait).await.map_err(
+            |error| match error {
+                Error::KeyPairState {
+                    state: KeyState::Active,
+                    ..
+                } => Failure::Failed(format!(
+                    "key pair {serial} is active: rotate first (`crypt-keeper keys rotate`), and \
+                     wait for a day"
+                )),
+                other => other.into(),
+            },
+        )?;
         if self.pair.json {
             return self.json(&step, output);
         }

@@ -20,7 +20,7 @@ use serde_json::json;
 use super::administration::Administration;
 use super::{Failure, Output};
 use crate::config::Settings;
-use crate::wiring::{self, SealedVault};
+use crate::wiring::{self, Vault};
 
 /// What to do with key pairs.
 #[derive(Debug, Subcommand)]
@@ -74,24 +74,21 @@ pub(super) async fn run(
 
 /// The vault, whose master key is known to be the right one: a pair sealed under a key that the
 /// service does not have would stop it.
-async fn open_vault(
-    settings: &Settings,
-    admin: &Administration,
-) -> Result<Arc<SealedVault>, Failure> {
+async fn open_vault(settings: &Settings, admin: &Administration) -> Result<Arc<Vault>, Failure> {
     let master_keys = wiring::read_master_keys(settings).await?;
-    let vault = wiring::open_vault(settings, &admin.stores, &master_keys)?;
-    wiring::check_master_keys(&vault).await?;
+    let vault = Vault::open(settings, &admin.stores, master_keys.as_ref())?;
+    vault.check_at_start().await?;
     Ok(vault)
 }
 
 /// The use case that makes and activates key pairs.
-pub(super) fn rotate_keys(admin: &Administration, vault: &Arc<SealedVault>) -> RotateKeys {
+pub(super) fn rotate_keys(admin: &Administration, vault: &Arc<Vault>) -> RotateKeys {
     RotateKeys {
         create: create_key_pair(admin, vault),
     }
 }
 
-fn create_key_pair(admin: &Administration, vault: &Arc<SealedVault>) -> CreateKeyPair {
+fn create_key_pair(admin: &Administration, vault: &Arc<Vault>) -> CreateKeyPair {
     CreateKeyPair {
         registry: Arc::clone(&admin.stores.registry),
         vault: Arc::clone(vault) as _,

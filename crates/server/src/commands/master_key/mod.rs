@@ -59,8 +59,10 @@ struct Ring {
 
 impl Ring {
     async fn open(settings: &Settings, admin: &Administration) -> Result<Self, Failure> {
+        let backend = settings.keys.backend.as_str();
         let keys = wiring::read_master_keys(settings).await?;
-        let vault = wiring::open_vault(settings, &admin.stores, &keys)?;
+        let keys = keys.ok_or(StartError::OtherVault(backend))?;
+        let vault = wiring::open_sealed(settings, &admin.stores, &keys)?;
         Ok(Self { keys, vault })
     }
 
