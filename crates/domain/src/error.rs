@@ -46,7 +46,7 @@ pub enum Error {
     #[error("key pair {0} does not release keys in its present state")]
     KeyPairStopped(Serial),
     /// The life of the key pair does not allow this step.
-    #[error("key pair {serial} is {state}: from there its life does not allow this")]
+    #[error("key pair {serial} is {state}, which does not allow this")]
     KeyPairState {
         /// Which pair.
         serial: Serial,
@@ -57,7 +57,7 @@ pub enum Error {
     #[error("scope {0} has another active key pair")]
     AnotherKeyPairIsActive(Scope),
     /// Documents would be lost with the key pair.
-    #[error("{documents} live documents need key pair {serial}")]
+    #[error("key pair {serial} is needed; live documents under it: {documents}")]
     KeyPairNeeded {
         /// Which pair.
         serial: Serial,
@@ -65,7 +65,7 @@ pub enum Error {
         documents: u64,
     },
     /// The key pair has left active service too short a while ago.
-    #[error("key pair {serial} was in active service until a while ago: wait until {until}")]
+    #[error("key pair {serial} left active service less than a day ago: wait until {until}")]
     KeyPairRests {
         /// Which pair.
         serial: Serial,

@@ -22,6 +22,14 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    fn of(output: std::process::Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// The one line on stdout, of a command that succeeded.
     pub(crate) fn line(&self) -> &str {
         assert_eq!(self.code, 0, "{}", self.stderr);
@@ -88,12 +96,7 @@ impl Desk {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        let output = self.command(arguments).output().unwrap();
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Ran::of(self.command(arguments).output().unwrap())
     }
 
     /// Runs command lines, words split at blanks, and writes down what one sees.
@@ -119,15 +122,30 @@ impl Desk {
 
     /// A newer version has migrated the metadata database.
     pub(crate) fn make_newer(&self) {
+        self.sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000')");
+    }
+
+    /// Runs statements in the metadata database, past everything.
+    pub(crate) fn sql(&self, statements: &str) {
         use diesel::connection::SimpleConnection as _;
         use diesel::{Connection as _, SqliteConnection};
         let path = self.data("metadata.db");
         let mut database = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
         database
-            .batch_execute(
-                "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000')",
-            )
+            .batch_execute(&format!("PRAGMA busy_timeout = 10000; {statements}"))
             .unwrap();
+    }
+
+    /// Runs the same command in two processes at once; what each did.
+    pub(crate) fn run_twice_at_once(&self, arguments: &[&str]) -> [Ran; 2] {
+        let start = || {
+            self.command(arguments)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        };
+        [start(), start()].map(|child| Ran::of(child.wait_with_output().unwrap()))
     }
 
     /// Starts the service on a port that was free; stops with what is returned.

@@ -242,6 +242,7 @@ mod postgres {
             desk.run(&["audit", "list", "--all", "--json"]).json().len(),
             2 + 2 + 3
         );
+        crate::keys::of_two_rotators_one_wins(&desk);
 
         let mut apart = on_postgres(&server.url(&database));
         apart.set("CRYPT_KEEPER__KEYS__SEALED__URL", server.url(&keys));
