@@ -70,8 +70,8 @@ async fn a_store_that_is_away_is_unavailable_soon_and_comes_back() {
     proxy.set(NetworkFault::Hang).unwrap();
     let began = Instant::now();
     let probed = bucket.blobs.check().await.unwrap_err();
-    let expected = "the object store has not answered within 2 s";
-    assert_eq!(probed.to_string(), expected);
+    let expected = "the store has not answered in time (waited 2 s)";
+    assert!(probed.to_string().ends_with(expected), "{probed}");
     assert!(began.elapsed() < Duration::from_secs(5));
 
     proxy.set(NetworkFault::None).unwrap();
