@@ -73,6 +73,26 @@ impl Installation {
         installation
     }
 
+    /// The same service once more, on a port of its own: the same data and settings. It must go
+    /// before this one does.
+    ///
+    /// # Panics
+    /// If a folder or a port cannot be had.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        let folder = tempfile::Builder::new().prefix("crypt-keeper-").tempdir();
+        let mut twin = Self {
+            folder: folder.expect("a folder"),
+            settings: self.settings.clone(),
+            environment: self.environment.clone(),
+            port: PortLease::free().expect("a port"),
+            database: None,
+        };
+        let listen = format!("127.0.0.1:{}", twin.port.port());
+        twin.set("HTTP__LISTEN", &listen);
+        twin
+    }
+
     /// Whether a first start makes all it needs.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
