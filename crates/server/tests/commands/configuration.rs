@@ -43,6 +43,15 @@ fn what_is_in_force_is_shown_with_where_it_stands_and_without_secrets() {
     # keys.master_key_command is not set
     # keys.sealed.url is not set
     # keys.sealed.url_file is not set
+    # keys.vault.address is not set
+    # keys.vault.mount is not set
+    # keys.vault.namespace is not set
+    # keys.vault.ca_file is not set
+    # keys.vault.auth is not set
+    # keys.vault.auth_mount is not set
+    # keys.vault.token_file is not set
+    # keys.vault.role_id is not set
+    # keys.vault.secret_id_file is not set
     v1.query_auth = true  # command line
     log.format = "json"  # crypt-keeper.toml
     log.filter = "info"
