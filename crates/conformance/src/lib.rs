@@ -5,7 +5,7 @@
 //! adapter implements the harness trait of its ports, writes a function that builds a fresh one,
 //! and names that function:
 //!
-//! ```ignore
+//! ```text
 //! use crypt_keeper_conformance::{metadata_store_laws, Harness, StoreHarness};
 //!
 //! /// A database of its own for each law; `None`, after saying SKIPPED and why, if there is no
