@@ -77,14 +77,18 @@ impl<'a> Load<'a> {
         Ok(load)
     }
 
-    /// Makes so many documents through the service, or a few more.
+    /// Makes so many documents through the service, or up to a second's work more.
     pub(super) fn make_documents(&self, count: u64) -> Result<()> {
-        let outcome = self.wrk(Kind::Upload, 16, Duration::from_secs(300), count)?;
-        if outcome.errors > 0 || outcome.requests < count {
-            return Err(failed(format!(
-                "of {count} documents {} were made, {} requests failed",
-                outcome.requests, outcome.errors
-            )));
+        let mut made = 0;
+        while made < count {
+            let outcome = self.wrk(Kind::Upload, 16, Duration::from_secs(1))?;
+            if outcome.errors > 0 || outcome.requests == 0 {
+                return Err(failed(format!(
+                    "of {count} documents {made} were made, then {} requests failed",
+                    outcome.errors
+                )));
+            }
+            made += outcome.requests;
         }
         Ok(())
     }
@@ -102,9 +106,9 @@ impl<'a> Load<'a> {
         warm_up: u64,
         seconds: u64,
     ) -> Result<Outcome> {
-        self.wrk(kind, concurrency, Duration::from_secs(warm_up), 0)?;
+        self.wrk(kind, concurrency, Duration::from_secs(warm_up))?;
         let before = self.cpu()?;
-        let mut outcome = self.wrk(kind, concurrency, Duration::from_secs(seconds), 0)?;
+        let mut outcome = self.wrk(kind, concurrency, Duration::from_secs(seconds))?;
         let after = self.cpu()?;
         let each = |before: Duration, after: Duration| {
             (after - before).as_secs_f64() * 1e6 / outcome.requests.max(1) as f64
@@ -123,22 +127,21 @@ impl<'a> Load<'a> {
         Ok((service, postgres))
     }
 
-    fn wrk(&self, kind: Kind, concurrency: u32, time: Duration, limit: u64) -> Result<Outcome> {
-        let (script, last) = match kind {
-            Kind::Download => ("get.lua", self.service.path("ids")),
-            Kind::Upload => ("post.lua", PathBuf::from(limit.to_string())),
-        };
+    fn wrk(&self, kind: Kind, concurrency: u32, time: Duration) -> Result<Outcome> {
         let mut command = Command::new(&self.wrk);
         command
             .args(["--threads", "1", "--timeout", "10s"])
             .args(["--connections", &concurrency.to_string()])
             .args(["--duration", &format!("{}s", time.as_secs())])
             .arg("--script")
-            .arg(self.service.path(script))
+            .arg(self.service.path(match kind {
+                Kind::Download => "get.lua",
+                Kind::Upload => "post.lua",
+            }))
             .arg(format!("http://{}", self.service.address()))
             .arg("--")
             .arg(self.service.path("authorization"))
-            .arg(last);
+            .arg(self.service.path("ids"));
         let said = run(&mut command)?;
         parse(&said).ok_or_else(|| failed(format!("wrk gave no result; it said:\n{said}")))
     }

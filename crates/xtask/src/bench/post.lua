@@ -1,27 +1,16 @@
 -- POST upload_url/ of documents that all have other names.
--- Arguments: a file with the value of the header Authorization, and how many requests (0: no end).
+-- Argument: a file with the value of the header Authorization.
 local path = "/api/v1/secure_document_service/upload_url/"
 local body = [[{"document_metadata": {"name": "report-%d.pdf", "content_length": %d, ]]
    .. [["content_type": "application/pdf", "compressed": false, ]]
    .. [["encryption_type": "AES256_GCM_HKDF_1MB"}}]]
 local count = 0
-local limit = 0
 
 function init(args)
    local file = assert(io.open(args[1]))
    wrk.headers["Authorization"] = file:read("*l")
    file:close()
    wrk.headers["Content-Type"] = "application/json"
-   limit = tonumber(args[2])
-   if limit > 0 then
-      local answers = 0
-      response = function()
-         answers = answers + 1
-         if answers >= limit then
-            wrk.thread:stop()
-         end
-      end
-   end
 end
 
 function request()

@@ -72,8 +72,9 @@ fn measure_on(bench: &Bench, on_postgres: bool, primitives: &[Primitive]) -> Res
     };
     if let Some(pgbench) = &pgbench {
         for kind in Kind::BOTH {
-            let count = pgbench.statements(kind);
-            tell(format!("{}: {count} statements captured", kind.name()));
+            for statement in pgbench.statements(kind) {
+                tell(format!("{} sends: {statement}..", kind.name()));
+            }
         }
     }
     let load = Load::new(&service, postgres.as_ref().and_then(|server| server.pid()))?;
