@@ -53,7 +53,7 @@ fn simple_act() -> impl Strategy<Value = Act> {
     let pair = 0..6_usize;
     prop_oneof![
         3 => Just(Act::Rotate),
-        2 => (pair.clone(), successor.clone()).prop_map(|(pair, how)| Act::Suspend(pair, how)),
+        2 => (pair.clone(), successor).prop_map(|(pair, how)| Act::Suspend(pair, how)),
         1 => (pair.clone(), successor).prop_map(|(pair, how)| Act::Compromise(pair, how)),
         2 => (pair.clone(), resumed).prop_map(|(pair, how)| Act::Resume(pair, how)),
         3 => (pair.clone(), 5..40_u32).prop_map(|(pair, days)| Act::Schedule(pair, days)),
