@@ -32,6 +32,7 @@ mod parts;
 mod secrets;
 mod server;
 mod sql;
+mod vault;
 mod writers;
 
 pub use api::{Account, Api, Upload};
@@ -43,6 +44,7 @@ pub use secrets::{Found, Secrets};
 pub use server::Server;
 pub use sql::Database;
 pub use sql::StoredPair;
+pub use vault::{Engine, KeysInVault};
 pub use writers::{Record, WRITERS, Writers};
 
 use std::io::Write as _;

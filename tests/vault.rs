@@ -1,0 +1,324 @@
+//! The main job with private halves in HashiCorp Vault, or in OpenBao, which is what tests have; and
+//! what becomes of it when Vault goes away.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crypt_keeper_test_services::{OpenBao, OpenBaoOptions, VaultAccess, openbao, require_or_skip};
+use crypt_keeper_tests::{
+    Blobs, Engine, KeysInVault, Metadata, Parts, Secrets, Server, Upload, content, http,
+};
+use serde_json::Value;
+
+const NETWORK: i32 = 6;
+const ENGINES: [Engine; 2] = [Engine::Kv, Engine::Transit];
+
+fn start(engine: Engine, access: &VaultAccess, parts: &Parts) -> (Server, KeysInVault) {
+    let keys = KeysInVault::create(engine, access);
+    let installation = keys.set_up(parts);
+    (Server::start_installation(installation), keys)
+}
+
+fn own_server() -> Option<OpenBao> {
+    require_or_skip("OpenBao", OpenBao::start(&OpenBaoOptions::default()))
+}
+
+/// How many private halves there are in Vault.
+fn private_halves(keys: &KeysInVault) -> usize {
+    match keys.engine {
+        Engine::Kv => keys.site.entries().unwrap().len(),
+        Engine::Transit => {
+            let path = format!("{}/keys", keys.site.transit());
+            let (status, listed) = keys.site.access().ask("LIST", &path, &Value::Null).unwrap();
+            match status {
+                200 => listed["data"]["keys"].as_array().unwrap().len(),
+                _ => 0,
+            }
+        }
+    }
+}
+
+#[test]
+fn documents_go_there_and_back_and_outlive_a_rotation() {
+    let Some(access) = openbao() else { return };
+    for engine in ENGINES {
+        let (server, keys) = start(engine, &access, &Parts::embedded());
+        let (alice, bob) = (server.user("alice"), server.user("bob"));
+        let (alice, bob) = (server.ckc(&alice), server.ckc(&bob));
+        alice.write("report.pdf", content(2_097_081, 7));
+        let id = alice.succeeds(&["-q", "upload", "report.pdf"]).line();
+        alice.succeeds(&["share", &id, "bob"]);
+        bob.succeeds(&["download", &id, "-o", "from-alice"]);
+        assert!(
+            bob.read("from-alice") == alice.read("report.pdf"),
+            "{engine:?}"
+        );
+        assert_eq!(private_halves(&keys), 1, "{engine:?}");
+
+        server.installation.succeeds(&["keys", "rotate"]);
+        assert_eq!(private_halves(&keys), 2, "{engine:?}");
+        // The running service changes over within a second.
+        std::thread::sleep(Duration::from_millis(1_200));
+        let later = alice.succeeds(&["-q", "upload", "report.pdf"]).line();
+        for (number, id) in [&id, &later].into_iter().enumerate() {
+            let copy = format!("copy-{number}");
+            alice.succeeds(&["download", id, "-o", &copy]);
+            assert!(alice.read(&copy) == alice.read("report.pdf"), "{engine:?}");
+        }
+        let listed = server.installation.succeeds(&["keys", "list", "--json"]);
+        let algorithm = match engine {
+            Engine::Kv => "CK-HPKE-XWING",
+            Engine::Transit => "TRANSIT-RSA-OAEP-256",
+        };
+        assert_eq!(listed.matches(algorithm).count(), 2, "{listed}");
+        let found = server.installation.run(&["doctor"]);
+        let said = String::from_utf8_lossy(&found.stdout);
+        assert!(
+            said.contains("Vault has the private halves of all pairs (2)"),
+            "{said}"
+        );
+        assert_eq!(server.installation.database().half_states(), [""; 0]);
+    }
+}
+
+/// Nothing of a private half is in the service's own databases, and there is no master key.
+#[test]
+fn without_local_objects_there_is_no_master_key() {
+    let Some(access) = openbao() else { return };
+    let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Minio) else {
+        return;
+    };
+    for engine in ENGINES {
+        let (server, _keys) = start(engine, &access, &parts);
+        let alice = server.ckc(&server.user("alice"));
+        alice.write("report.pdf", content(100_000, 3));
+        let id = alice.succeeds(&["-q", "upload", "report.pdf"]).line();
+        alice.succeeds(&["download", &id, "-o", "copy"]);
+        assert!(alice.read("copy") == alice.read("report.pdf"));
+        assert!(!server.installation.path("master.key").exists());
+        let refused = server.installation.run(&["master-key", "status"]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(
+            said.contains("no private half is sealed under a master key"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_service_logs_in_by_approle() {
+    let Some(access) = openbao() else { return };
+    let keys = KeysInVault::create(Engine::Kv, &access);
+    let mount = keys.site.kv().replace("kv-", "approle-");
+    let must = |method: &str, path: &str, body: Value| access.must(method, path, &body).unwrap();
+    must(
+        "POST",
+        &format!("sys/auth/{mount}"),
+        serde_json::json!({ "type": "approle" }),
+    );
+    let policies: Vec<_> = ["serve", "rotate"]
+        .map(|role| keys.site.policy(role))
+        .into();
+    let role = format!("auth/{mount}/role/service");
+    must(
+        "POST",
+        &role,
+        serde_json::json!({ "token_policies": policies, "token_ttl": "600s" }),
+    );
+    let found = must("GET", &format!("{role}/role-id"), Value::Null);
+    let made = must("POST", &format!("{role}/secret-id"), serde_json::json!({}));
+
+    let mut installation = keys.configure(&Parts::embedded());
+    installation.unset("KEYS__VAULT__TOKEN_FILE");
+    let secret_id = installation.path("secret-id");
+    std::fs::write(&secret_id, made["secret_id"].as_str().unwrap()).unwrap();
+    for (name, value) in [
+        ("AUTH", "approle"),
+        ("AUTH_MOUNT", mount.as_str()),
+        ("ROLE_ID", found["role_id"].as_str().unwrap()),
+        ("SECRET_ID_FILE", secret_id.to_str().unwrap()),
+    ] {
+        installation.set(&format!("KEYS__VAULT__{name}"), value);
+    }
+    let file = installation.path("master.key");
+    installation.succeeds(&["master-key", "new", file.to_str().unwrap()]);
+    installation.set("KEYS__MASTER_KEY_FILE", file.to_str().unwrap());
+    installation.succeeds(&["setup"]);
+    let server = Server::start_installation(installation);
+    let alice = server.ckc(&server.user("alice"));
+    alice.write("report.pdf", b"of substance");
+    let id = alice.succeeds(&["-q", "upload", "report.pdf"]).line();
+    alice.succeeds(&["download", &id, "-o", "copy"]);
+    assert_eq!(alice.read("copy"), b"of substance");
+}
+
+fn is_ready_within(server: &Server, limit: Duration) {
+    let deadline = Instant::now() + limit;
+    while !server.is_ready() {
+        assert!(Instant::now() < deadline, "not ready within {limit:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn kv_serves_opened_keys_through_an_outage_and_starts_into_one() {
+    let Some(mut bao) = own_server() else { return };
+    let (mut server, _keys) = start(Engine::Kv, bao.access(), &Parts::embedded());
+    let account = server.user("alice");
+    let alice = server.ckc(&account);
+    alice.write("report.pdf", b"of substance");
+    let id = alice.succeeds(&["-q", "upload", "report.pdf"]).line();
+    alice.succeeds(&["download", &id, "-o", "one"]);
+    bao.seal().unwrap();
+    alice.succeeds(&["download", &id, "-o", "two"]);
+    let second = alice.succeeds(&["-q", "upload", "report.pdf"]).line();
+    alice.succeeds(&["download", &second, "-o", "three"]);
+    assert!(server.is_ready());
+    bao.stop().unwrap();
+    alice.succeeds(&["download", &id, "-o", "four"]);
+
+    // A start without Vault has nothing opened: it accepts uploads, says so, and recovers.
+    server.terminate();
+    server.spawn();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let readiness = || http::request(server.address(), "GET", "/readyz", &[], &[]);
+    let answer = loop {
+        match readiness() {
+            Ok(answer) => break answer,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    alice.fails_with(NETWORK, &["download", &id, "-o", "five"]);
+    let refused = server.api(&account).download_url(&id).unwrap();
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.header("retry-after").is_some());
+    alice.succeeds(&["-q", "upload", "report.pdf"]);
+    bao.start_again().unwrap();
+    is_ready_within(&server, Duration::from_secs(10));
+    alice.succeeds(&["download", &id, "-o", "five"]);
+    assert_eq!(alice.read("five"), b"of substance");
+    assert!(!server.log().contains("panicked"));
+}
+
+#[test]
+fn transit_answers_503_while_it_is_away_accepts_uploads_and_comes_back() {
+    let Some(mut bao) = own_server() else { return };
+    let (server, _keys) = start(Engine::Transit, bao.access(), &Parts::embedded());
+    let account = server.user("alice");
+    let alice = server.ckc(&account);
+    alice.write("report.pdf", b"of substance");
+    let id = alice.succeeds(&["-q", "upload", "report.pdf"]).line();
+    bao.seal().unwrap();
+    let refused = server.api(&account).download_url(&id).unwrap();
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    for inside in ["vault", "sealed", "127.0.0.1", "transit"] {
+        assert!(!refused.text().to_lowercase().contains(inside), "{inside}");
+    }
+    // Its readiness is looked at every few seconds.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while server.is_ready() {
+        assert!(Instant::now() < deadline, "ready without Vault");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let later = alice.succeeds(&["-q", "upload", "report.pdf"]).line();
+    bao.stop().unwrap();
+    alice.fails_with(NETWORK, &["download", &id, "-o", "copy"]);
+    bao.start_again().unwrap();
+    is_ready_within(&server, Duration::from_secs(10));
+    for (number, id) in [id, later].into_iter().enumerate() {
+        let copy = format!("copy-{number}");
+        alice.succeeds(&["download", &id, "-o", &copy]);
+        assert_eq!(alice.read(&copy), b"of substance");
+    }
+}
+
+#[test]
+fn what_cannot_work_is_refused_in_one_line() {
+    let Some(access) = openbao() else { return };
+    let keys = KeysInVault::create(Engine::Kv, &access);
+    for (name, value, says) in [
+        (
+            "MOUNT",
+            "nowhere",
+            "nothing mounted at `nowhere` that this service may use",
+        ),
+        (
+            "MOUNT",
+            keys.site.transit(),
+            "is not KV version 2: see `keys.vault.mount`",
+        ),
+        ("MOUNT", "a b", "`keys.vault.mount` = \"a b\" is not valid"),
+        (
+            "ADDRESS",
+            "http://vault.example.com",
+            "plain HTTP to another machine",
+        ),
+        (
+            "CA_FILE",
+            "/no/such.pem",
+            "cannot read the certificate authorities in /no/such.pem",
+        ),
+    ] {
+        let mut installation = keys.set_up(&Parts::embedded());
+        installation.set(&format!("KEYS__VAULT__{name}"), value);
+        let refused = installation.run(&["serve"]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success());
+        assert!(said.contains(says), "{name}={value}: {said}");
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    }
+}
+
+/// At TRACE, over good days and bad: neither log nor answer holds what Vault has or is asked with.
+#[test]
+fn the_log_holds_no_token_and_no_private_half() {
+    let Some(mut bao) = own_server() else { return };
+    for engine in ENGINES {
+        let keys = KeysInVault::create(engine, bao.access());
+        let mut installation = keys.set_up(&Parts::embedded());
+        installation.set("LOG__FILTER", "trace");
+        let token = std::fs::read(installation.path("vault-token")).unwrap();
+        let mut secrets = Secrets::default();
+        secrets.add("Vault token", &token);
+        secrets.add("root token", bao.access().root_token().as_bytes());
+        let mut server = Server::start_installation(installation);
+        let account = server.user("alice");
+        let alice = server.ckc(&account);
+        alice.write("report.pdf", b"of substance");
+        let id = alice.succeeds(&["-q", "upload", "report.pdf"]).line();
+        alice.succeeds(&["download", &id, "-o", "copy"]);
+        let uploaded = Upload::of(&server.api(&account).upload_url("a.txt").unwrap());
+        secrets.add("document key", &STANDARD.decode(&uploaded.key).unwrap());
+        server.api(&account).download_url(&uploaded.id).unwrap();
+        for (serial, entry) in keys.site.entries().unwrap() {
+            let private = STANDARD.decode(entry["private"].as_str().unwrap()).unwrap();
+            secrets.add(&format!("private half of {serial}"), &private);
+        }
+        // Bad days: another token, a token denied, Vault sealed, Vault gone.
+        let file = keys.hand_token(&mut server.installation, &["destroy"]);
+        secrets.add("token of another role", &std::fs::read(&file).unwrap());
+        server.terminate();
+        server.spawn();
+        std::thread::sleep(Duration::from_secs(2));
+        let _denied = server.api(&account).download_url(&id).unwrap();
+        bao.seal().unwrap();
+        let _sealed = server.api(&account).download_url(&id).unwrap();
+        bao.stop().unwrap();
+        let _gone = server.api(&account).download_url(&id).unwrap();
+        bao.start_again().unwrap();
+        let log = server.log();
+        assert!(log.contains("crypt_keeper"), "there is a log");
+        assert_eq!(secrets.find("log", log.as_bytes()), []);
+        for library in ["vaultrs", "rustify"] {
+            assert!(
+                !log.contains(&format!(" {library}")),
+                "{library} has logged"
+            );
+        }
+    }
+}
