@@ -13,6 +13,7 @@ mod download;
 mod faults;
 mod house;
 mod inspect;
+mod key_destruction;
 mod key_life;
 mod key_pairs;
 mod meddling;
