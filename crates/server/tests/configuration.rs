@@ -73,6 +73,7 @@ fn with_nothing_said_everything_is_embedded() {
     assert!(settings.is_embedded());
     assert_snapshot!(settings, @r#"
     data_dir = "./crypt-keeper-data"
+    role = "full"
     http.listen = "127.0.0.1:8080"
     # http.public_url is not set
     # http.tls.cert_file is not set
@@ -92,10 +93,21 @@ fn with_nothing_said_everything_is_embedded() {
     # blobs.s3.path_style is not set
     keys.backend = "sealed"
     keys.algorithm = "CK-HPKE-XWING"
+    keys.scope = "shared"
+    keys.rotate_after = "90d"
     # keys.master_key_file is not set
     # keys.master_key_command is not set
     # keys.sealed.url is not set
     # keys.sealed.url_file is not set
+    # keys.vault.address is not set
+    # keys.vault.mount is not set
+    # keys.vault.namespace is not set
+    # keys.vault.ca_file is not set
+    # keys.vault.auth is not set
+    # keys.vault.auth_mount is not set
+    # keys.vault.token_file is not set
+    # keys.vault.role_id is not set
+    # keys.vault.secret_id_file is not set
     v1.query_auth = false
     log.format = "human"
     log.filter = "info"
@@ -168,6 +180,7 @@ fn every_section_from_a_file() {
     assert_eq!(settings.log.format, LogFormat::Json);
     assert_snapshot!(settings, @r#"
     data_dir = "/srv/ck"
+    role = "full"
     http.listen = "0.0.0.0:443"
     http.public_url = "https://documents.example.com"
     http.tls.cert_file = "/etc/ck/cert.pem"
@@ -187,10 +200,21 @@ fn every_section_from_a_file() {
     blobs.s3.path_style = true
     keys.backend = "sealed"
     keys.algorithm = "CK-HPKE-XWING"
+    keys.scope = "shared"
+    keys.rotate_after = "90d"
     # keys.master_key_file is not set
     keys.master_key_command = "vault-read [redacted]"
     keys.sealed.url = "postgres://[redacted]@db/keys"
     # keys.sealed.url_file is not set
+    # keys.vault.address is not set
+    # keys.vault.mount is not set
+    # keys.vault.namespace is not set
+    # keys.vault.ca_file is not set
+    # keys.vault.auth is not set
+    # keys.vault.auth_mount is not set
+    # keys.vault.token_file is not set
+    # keys.vault.role_id is not set
+    # keys.vault.secret_id_file is not set
     v1.query_auth = true
     log.format = "json"
     log.filter = "info,crypt_keeper::access=warn"
@@ -218,6 +242,7 @@ fn the_same_from_the_environment() {
         .settings();
     assert_snapshot!(settings, @r#"
     data_dir = "007"
+    role = "full"
     http.listen = "127.0.0.1:9000"
     # http.public_url is not set
     # http.tls.cert_file is not set
@@ -237,10 +262,21 @@ fn the_same_from_the_environment() {
     blobs.s3.path_style = true
     keys.backend = "sealed"
     keys.algorithm = "CK-HPKE-XWING"
+    keys.scope = "shared"
+    keys.rotate_after = "90d"
     keys.master_key_file = "/run/secrets/master"
     # keys.master_key_command is not set
     # keys.sealed.url is not set
     # keys.sealed.url_file is not set
+    # keys.vault.address is not set
+    # keys.vault.mount is not set
+    # keys.vault.namespace is not set
+    # keys.vault.ca_file is not set
+    # keys.vault.auth is not set
+    # keys.vault.auth_mount is not set
+    # keys.vault.token_file is not set
+    # keys.vault.role_id is not set
+    # keys.vault.secret_id_file is not set
     v1.query_auth = false
     log.format = "human"
     log.filter = "info"
@@ -332,7 +368,7 @@ fn values_that_cannot_be() {
     <folder>/ck.toml: `blobs.backend` = "ftp" is not valid: `local` or `s3` is needed
     `blobs.s3.bucket` is set, but `blobs.backend` is "local": set it to "s3", or remove the bucket
     <folder>/ck.toml: `blobs.s3.endpoint` = "minio:9000" is not valid: http:// or https:// and a host are needed, without a path
-    <folder>/ck.toml: `keys.backend` = "vault" is not valid: `sealed` is needed
+    <folder>/ck.toml: `keys.backend` = "vault" is not valid: `sealed`, `vault-kv` or `vault-transit` is needed
     <folder>/ck.toml: `keys.master_key_command` = " " is not valid: a command and its arguments are needed
     `keys.master_key_file` and `keys.master_key_command` are both set: remove one
     `keys.sealed.url` goes with `metadata.backend` = "postgres": with "sqlite" the sealed private halves are in the data folder's keys.db
@@ -411,4 +447,55 @@ mod fuzz {
             }
         }
     }
+}
+
+/// A server that may only accept uploads, as it should be configured.
+fn ingest() -> Case {
+    Case::new(&format!("role = \"ingest\"\n{POSTGRES}{S3}"))
+}
+
+const POSTGRES: &str =
+    "metadata = { backend = \"postgres\", postgres.url = \"postgres://ingest@db/ck\" }\n";
+const S3: &str = "blobs = { backend = \"s3\", s3.bucket = \"documents\" }\n";
+
+#[test]
+fn an_ingest_server_is_refused_whatever_it_should_not_hold() {
+    assert_eq!(ingest().settings().role.as_str(), "ingest");
+    assert!(!ingest().settings().metadata.migrate_on_start);
+    assert_eq!(Case::new("").settings().role.as_str(), "full");
+    for (case, what) in [
+        (
+            Case::new(&format!("role = \"ingest\"\n{POSTGRES}")),
+            "`blobs.backend` = \"local\"",
+        ),
+        (
+            ingest().set("keys.master_key_file", "/m"),
+            "`keys.master_key_file`",
+        ),
+        (
+            ingest().set("keys.master_key_command", "print"),
+            "`keys.master_key_command`",
+        ),
+        (
+            ingest().env("KEYS__SEALED__URL", "postgres://k@db/keys"),
+            "`keys.sealed.url`",
+        ),
+        (
+            ingest().set("metadata.migrate_on_start", "true"),
+            "`metadata.migrate_on_start` = true",
+        ),
+        (
+            Case::new(&format!("role = \"ingest\"\n{S3}")),
+            "`metadata.backend` = \"sqlite\"",
+        ),
+    ] {
+        let refused = case.refused();
+        let words = format!("{what} does not go with `role` = \"ingest\": ");
+        assert!(refused.starts_with(&words), "{refused}");
+    }
+    let refused = Case::new("role = \"reader\"").refused();
+    assert!(
+        refused.contains("`full` or `ingest` is needed"),
+        "{refused}"
+    );
 }

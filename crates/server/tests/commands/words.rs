@@ -73,6 +73,9 @@ fn name(word: &str, known: &mut Vec<String>) -> String {
     if digits(word) && word.len() >= 15 {
         return "[serial]".to_owned();
     }
+    if word.len() == 16 && hex(word) {
+        return "[master key]".to_owned();
+    }
     if word.len() == 32 && hex(word) {
         return "[random]".to_owned();
     }

@@ -18,6 +18,7 @@ use crypt_keeper_domain::ports::{
 use crypt_keeper_domain::usecase::{AdministerApiKeys, AdministerUsers, CreateKeyPair, RotateKeys};
 use crypt_keeper_keys_sealed::{SealedVault, SealedVaultConfig};
 use crypt_keeper_secret::{ExposeSecret, SecretBytes};
+use crypt_keeper_server::config::Role;
 use crypt_keeper_server::entropy::SystemEntropy;
 use crypt_keeper_server::http::{self, HttpSettings, Running, State};
 use crypt_keeper_server::ports::Ports;
@@ -47,6 +48,7 @@ pub(crate) struct Options {
     pub(crate) key_pair: bool,
     pub(crate) trusted_proxies: Vec<ipnet::IpNet>,
     pub(crate) tls: Option<rustls::ServerConfig>,
+    pub(crate) role: Role,
 }
 
 impl Default for Options {
@@ -56,6 +58,7 @@ impl Default for Options {
             key_pair: true,
             trusted_proxies: Vec::new(),
             tls: None,
+            role: Role::Full,
         }
     }
 }
@@ -109,6 +112,7 @@ impl App {
         let settings = HttpSettings {
             trusted_proxies: options.trusted_proxies,
             query_auth: options.query_auth,
+            role: options.role,
             ..HttpSettings::default()
         };
         let state = Arc::new(State::new(&ports, settings));

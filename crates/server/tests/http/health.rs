@@ -93,6 +93,9 @@ async fn what_happens_is_counted() {
     crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/upload_url/",method="POST",status="201"} 1
     crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/upload_url/",method="POST",status="401"} 1
     crypt_keeper_http_requests_total{route="other",method="other",status="404"} 1
+    crypt_keeper_key_destructions_total 0
+    crypt_keeper_key_rotations_total 0
+    crypt_keeper_key_upkeep_failures_total 0
     crypt_keeper_ready{part="blobs"} 1
     crypt_keeper_ready{part="keys"} 1
     crypt_keeper_releases_refused_total 1

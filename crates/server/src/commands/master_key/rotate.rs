@@ -60,6 +60,13 @@ pub(super) async fn run(
         return Ok(());
     }
     if begun == Begun::NothingToDo {
+        tell(
+            rotate,
+            output,
+            "unchanged",
+            "All is sealed already under",
+            ring,
+        )?;
         return say_next(rotate, settings, ring, output).await;
     }
     if !rotate.no_wait {
@@ -93,12 +100,10 @@ async fn begin(rotate: &Rotate, ring: &Ring, output: &mut Output) -> Result<Begu
         return Ok(Begun::Change);
     }
     let Some(mut file) = file else {
-        if !rotate.json {
-            output.note(
-                "The ring comes from a command, and its first key seals all there is. For another \
-                 change put a new line first there, and send the services SIGHUP.",
-            );
-        }
+        output.note(
+            "The ring comes from a command: for a change put a new line first there, send the \
+             services SIGHUP, and run this again.",
+        );
         return Ok(Begun::NothingToDo);
     };
     if ring.ids().len() > 1 {

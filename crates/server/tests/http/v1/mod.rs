@@ -4,6 +4,7 @@ mod auth;
 mod download_url;
 mod failures;
 mod formats;
+mod ingest;
 mod odds;
 mod share;
 mod upload_url;
