@@ -88,6 +88,13 @@ impl Database {
         line.parse().map_err(failed)
     }
 
+    /// How long PostgreSQL's write-ahead log has become, in bytes.
+    pub(super) fn wal_bytes(&self) -> Result<u64> {
+        let lines = self.lines("SELECT (pg_current_wal_lsn() - '0/0')::bigint AS line")?;
+        let line = lines.first().ok_or_else(|| failed("no position"))?;
+        line.parse().map_err(failed)
+    }
+
     /// The ids of all documents.
     pub(super) fn document_ids(&self) -> Result<Vec<String>> {
         self.lines(match self {

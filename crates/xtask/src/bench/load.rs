@@ -48,7 +48,16 @@ pub(super) struct Outcome {
     pub(super) service_us: f64,
     /// CPU time of PostgreSQL for each request, in microseconds; zero if there is none.
     pub(super) postgres_us: f64,
+    /// What PostgreSQL wrote to its write-ahead log for each request, in bytes.
+    pub(super) wal_bytes: f64,
     requests: u64,
+}
+
+/// What has been spent so far.
+struct Cost {
+    service: Duration,
+    postgres: Duration,
+    wal_bytes: u64,
 }
 
 /// Sends load to one service.
@@ -107,24 +116,31 @@ impl<'a> Load<'a> {
         seconds: u64,
     ) -> Result<Outcome> {
         self.wrk(kind, concurrency, Duration::from_secs(warm_up))?;
-        let before = self.cpu()?;
+        let before = self.cost()?;
         let mut outcome = self.wrk(kind, concurrency, Duration::from_secs(seconds))?;
-        let after = self.cpu()?;
-        let each = |before: Duration, after: Duration| {
-            (after - before).as_secs_f64() * 1e6 / outcome.requests.max(1) as f64
-        };
-        outcome.service_us = each(before.0, after.0);
-        outcome.postgres_us = each(before.1, after.1);
+        let after = self.cost()?;
+        let requests = outcome.requests.max(1) as f64;
+        let micros = |before: Duration, after: Duration| (after - before).as_secs_f64() * 1e6;
+        outcome.service_us = micros(before.service, after.service) / requests;
+        outcome.postgres_us = micros(before.postgres, after.postgres) / requests;
+        outcome.wal_bytes = (after.wal_bytes - before.wal_bytes) as f64 / requests;
         Ok(outcome)
     }
 
-    fn cpu(&self) -> Result<(Duration, Duration)> {
+    fn cost(&self) -> Result<Cost> {
         let service = self.clock.of_process(self.service.pid()?)?;
-        let postgres = match self.postgres {
-            Some(pid) => self.clock.of_family(pid)?,
-            None => Duration::ZERO,
+        let (postgres, wal_bytes) = match self.postgres {
+            Some(pid) => (
+                self.clock.of_family(pid)?,
+                self.service.database().wal_bytes()?,
+            ),
+            None => (Duration::ZERO, 0),
         };
-        Ok((service, postgres))
+        Ok(Cost {
+            service,
+            postgres,
+            wal_bytes,
+        })
     }
 
     fn wrk(&self, kind: Kind, concurrency: u32, time: Duration) -> Result<Outcome> {

@@ -13,8 +13,10 @@ pub(super) struct Plan {
     pub(super) documents: u64,
     /// How many documents the big store has.
     pub(super) many_documents: u64,
-    /// How often a figure is taken that is given as a median.
-    pub(super) repetitions: usize,
+    /// How often two services are measured in turns.
+    pub(super) turns: usize,
+    /// How often a file is transferred.
+    pub(super) transfers: usize,
     /// The length of a transferred file, in MiB.
     pub(super) file_mib: u64,
 }
@@ -27,7 +29,8 @@ impl Plan {
         ceiling: 5,
         documents: 10_000,
         many_documents: 1_000_000,
-        repetitions: 3,
+        turns: 5,
+        transfers: 3,
         file_mib: 1024,
     };
 
@@ -38,7 +41,8 @@ impl Plan {
         ceiling: 1,
         documents: 2_000,
         many_documents: 100_000,
-        repetitions: 1,
+        turns: 1,
+        transfers: 1,
         file_mib: 128,
     };
 

@@ -120,7 +120,7 @@ fn table(rows: &[Row], on_postgres: bool) -> String {
         "service µs",
     ];
     if on_postgres {
-        columns.extend(["PostgreSQL µs", "pgbench/s", "its µs", "ratio"]);
+        columns.extend(["PostgreSQL µs", "WAL bytes", "pgbench/s", "its µs", "ratio"]);
     }
     columns.extend(["store alone/s", "ratio", "key work alone/s", "ratio"]);
     let mut table = Table::new(&columns);
@@ -138,6 +138,7 @@ fn table(rows: &[Row], on_postgres: bool) -> String {
         if let Some(pgbench) = &row.pgbench {
             cells.extend([
                 format!("{:.0}", outcome.postgres_us),
+                format!("{:.0}", outcome.wal_bytes),
                 rate(pgbench.per_second),
                 format!("{:.0}", pgbench.postgres_us),
                 ratio(outcome.per_second, pgbench.per_second),

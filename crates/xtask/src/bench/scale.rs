@@ -16,9 +16,12 @@ pub(super) fn measure(bench: &Bench) -> Result<Measured> {
         "request",
         "few: requests/s",
         "many: requests/s",
+        "time of many",
         "few: CPU µs",
         "many: CPU µs",
-        "cost of many",
+        "CPU of many",
+        "few: WAL bytes",
+        "many: WAL bytes",
         "errors",
     ]);
     let mut errors = 0;
@@ -30,35 +33,39 @@ pub(super) fn measure(bench: &Bench) -> Result<Measured> {
             let [of_few, of_many] = outcomes;
             let failed: u64 = of_few.iter().chain(&of_many).map(|run| run.errors).sum();
             errors += failed;
-            let per_second =
-                |runs: &[Outcome]| median(runs.iter().map(|run| run.per_second).collect());
-            let cpu = |runs: &[Outcome]| {
-                median(
-                    runs.iter()
-                        .map(|run| run.service_us + run.postgres_us)
-                        .collect(),
-                )
+            let both = |figure: fn(&Outcome) -> f64| {
+                [&of_few, &of_many].map(|runs| median(runs.iter().map(figure).collect()))
             };
+            let bytes = |count: f64| match on_postgres {
+                true => format!("{count:.0}"),
+                false => String::new(),
+            };
+            let [few_rate, many_rate] = both(|run| run.per_second);
+            let [few_cpu, many_cpu] = both(|run| run.service_us + run.postgres_us);
+            let [few_wal, many_wal] = both(|run| run.wal_bytes);
             table.row(&[
                 if on_postgres { "PostgreSQL" } else { "SQLite" }.to_owned(),
                 kind.name().to_owned(),
-                rate(per_second(&of_few)),
-                rate(per_second(&of_many)),
-                format!("{:.0}", cpu(&of_few)),
-                format!("{:.0}", cpu(&of_many)),
-                ratio(per_second(&of_few), per_second(&of_many)),
+                rate(few_rate),
+                rate(many_rate),
+                ratio(few_rate, many_rate),
+                format!("{few_cpu:.0}"),
+                format!("{many_cpu:.0}"),
+                ratio(many_cpu, few_cpu),
+                bytes(few_wal),
+                bytes(many_wal),
                 failed.to_string(),
             ]);
         }
     }
     let text = format!(
         "Few: about {} documents; many: about {}. Concurrency {CONCURRENCY}; both services run side \
-         by side and are measured in turns, {} times: medians. The cost of many is the time of a \
-         request among many documents over that among few. CPU is that of the service and of \
-         PostgreSQL.\n\n{}",
+         by side and are measured in turns, {} times: medians. Time and CPU of many are those of a \
+         request among many documents over those of one among few. CPU is that of the service and \
+         of PostgreSQL.\n\n{}",
         rate(few as f64),
         rate(many as f64),
-        bench.plan.repetitions,
+        bench.plan.turns,
         table.finish()
     );
     Ok(Measured { text, errors })
@@ -108,7 +115,7 @@ fn measure_on(bench: &Bench, on_postgres: bool) -> Result<OnOneDatabase> {
     let mut outcomes = Vec::new();
     for kind in Kind::BOTH {
         let mut runs: Outcomes = Default::default();
-        for _ in 0..plan.repetitions {
+        for _ in 0..plan.turns {
             for (load, runs) in loads.iter().zip(&mut runs) {
                 load.use_documents(&ids)?;
                 runs.push(run(load, kind, plan)?);
@@ -123,5 +130,5 @@ fn measure_on(bench: &Bench, on_postgres: bool) -> Result<OnOneDatabase> {
 }
 
 fn run(load: &Load<'_>, kind: Kind, plan: &Plan) -> Result<Outcome> {
-    load.run(kind, CONCURRENCY, plan.warm_up, plan.requests.div_ceil(2))
+    load.run(kind, CONCURRENCY, plan.warm_up, plan.requests.div_ceil(3))
 }

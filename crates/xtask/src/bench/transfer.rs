@@ -36,11 +36,11 @@ pub(super) fn measure(bench: &Bench) -> Result<Measured> {
         }
     }
     let text = format!(
-        "A file of {} MiB of random bytes, {} times each in turns, medians. `ckc` syncs the file that \
+        "A file of {} MiB of random bytes, transferred {} times each in turns: medians. `ckc` syncs the file that \
          it has written before it says that it is there; curl does not, so it is given with and \
          without `sync`. Client, service and store share the machine.\n\n{}",
         bench.plan.file_mib,
-        bench.plan.repetitions,
+        bench.plan.transfers,
         table.finish()
     );
     Ok(Measured { text, errors: 0 })
@@ -111,7 +111,7 @@ fn measure_on(bench: &Bench, s3: Option<&S3Access>) -> Result<[Row; 2]> {
         .args(["bs=1M", &format!("count={}", bench.plan.file_mib)]))?;
     let mut up = Row::new("upload", bytes);
     let mut down = Row::new("download", bytes);
-    for repetition in 0..bench.plan.repetitions {
+    for repetition in 0..bench.plan.transfers {
         settle(&transfer.file)?;
         let (id, time, peak) = transfer.upload_by_ckc()?;
         up.ckc.push(time);
