@@ -1,7 +1,6 @@
 //! A program that was built without HashiCorp Vault says so, and how to build one with it.
 
 #![cfg(not(feature = "vault"))]
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
 use std::process::Command;
 
