@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crypt_keeper_test_services::{SERVER_FEATURES, run};
+use crypt_keeper_test_services::run;
 
 use super::failed;
 use crate::step::{Result, cargo, tell};
@@ -21,7 +21,7 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// Builds ours as they are released.
+    /// Builds ours as they are released: with their default features.
     pub(super) fn build() -> Result<Self> {
         crate::step::run(cargo(&["build", "--release"]).args([
             "--package",
@@ -30,8 +30,6 @@ impl Programs {
             "crypt-keeper-client",
             "--package",
             "xtask",
-            "--features",
-            SERVER_FEATURES,
             "--bin",
             "crypt-keeper",
             "--bin",
