@@ -14,6 +14,7 @@ use crypt_keeper_domain::ports::{
     AuditFilter, BlobError, DocumentChange, DocumentFilter, InsertOutcome, StoreError,
 };
 use futures_util::future::{BoxFuture, FutureExt, join_all};
+use tokio::sync::Notify;
 
 use crate::fixtures::ALGORITHM;
 use crate::{BlobStoreHarness, PrivateKeysHarness, Scene, StoreHarness};
@@ -181,9 +182,11 @@ pub async fn acknowledged_inserts_survive_an_outage<H: StoreHarness + Outage>(ha
     let scene = Scene::new(harness);
     let alice = scene.user("alice").await;
     let pair = scene.pair(Scope::Shared, KeyState::Active).await;
+    let under_way = Arc::new(Notify::new());
     let uploaders: Vec<_> = (0..4)
         .map(|_| {
             let store = Arc::clone(&scene.store);
+            let under_way = Arc::clone(&under_way);
             let documents: Vec<_> = (0..400)
                 .map(|_| {
                     let document = scene.make.document(alice.id, &pair);
@@ -198,7 +201,10 @@ pub async fn acknowledged_inserts_survive_an_outage<H: StoreHarness + Outage>(ha
                 let mut acknowledged = Vec::new();
                 for (document, entry, record) in documents {
                     match store.insert(&document, &entry, &record).await {
-                        Ok(InsertOutcome::Inserted) => acknowledged.push(document),
+                        Ok(InsertOutcome::Inserted) => {
+                            acknowledged.push(document);
+                            under_way.notify_one();
+                        }
                         Err(StoreError::Unavailable(_)) => break,
                         other => panic!("neither acknowledged nor unavailable: {other:?}"),
                     }
@@ -207,7 +213,9 @@ pub async fn acknowledged_inserts_survive_an_outage<H: StoreHarness + Outage>(ha
             })
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // However slow the machine: the outage begins among inserts, not before the first.
+    let first = tokio::time::timeout(Duration::from_secs(30), under_way.notified()).await;
+    assert!(first.is_ok(), "no insert was acknowledged within 30 s");
     harness.begin().await;
     let mut acknowledged = Vec::new();
     for uploader in uploaders {
@@ -216,7 +224,6 @@ pub async fn acknowledged_inserts_survive_an_outage<H: StoreHarness + Outage>(ha
     harness.end().await;
     let record = scene.make.record(AuditAction::UserCreated);
     recovered(&scene, harness.pool_size(), record).await;
-    assert!(!acknowledged.is_empty(), "nothing was under way");
     for document in acknowledged {
         let found = scene.find(document.id, &[]).await;
         assert_eq!(found.map(|found| found.document), Some(document));
