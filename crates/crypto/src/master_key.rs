@@ -60,7 +60,7 @@ impl Purpose {
 }
 
 /// Names a master key: 8 random bytes, shown as 16 lower-case hexadecimal digits. Not secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MasterKeyId([u8; Self::LENGTH]);
 
 impl MasterKeyId {
@@ -84,6 +84,12 @@ impl MasterKeyId {
         hex::decode_to_slice(text, &mut bytes).ok()?;
         let id = Self(bytes);
         (id.to_string() == text).then_some(id)
+    }
+}
+
+impl fmt::Debug for MasterKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MasterKeyId({self})")
     }
 }
 
