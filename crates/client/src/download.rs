@@ -8,10 +8,10 @@ use crate::fetch::Fetch;
 use crate::file_name::FileName;
 use crate::progress::Progress;
 use crate::target::{Existing, PendingFile, Target};
+use crate::write_behind::WriteBehind;
 use crypt_keeper_api::v1::{self, DownloadResponse, StoredDocumentMetadata};
 use crypt_keeper_crypto::Format;
 use reqwest::StatusCode;
-use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -130,7 +130,7 @@ impl Client {
 }
 
 enum Sink {
-    File(File),
+    File(WriteBehind),
     Stream(Box<dyn Write + Send>),
 }
 
@@ -166,7 +166,7 @@ fn prepare(
         }
     };
     let (pending, file) = PendingFile::create(path, existing)?;
-    Ok((Sink::File(file), Some(pending)))
+    Ok((Sink::File(WriteBehind::new(file)), Some(pending)))
 }
 
 /// Compares the object's length with the one its document must have, before any of it is read.

@@ -58,6 +58,7 @@ pub mod terminal;
 mod transport;
 mod units;
 mod upload;
+mod write_behind;
 
 pub use address::{PlainHttp, ServiceUrl};
 pub use client::Client;

@@ -2,6 +2,7 @@
 //! is verified and on disk, its own name.
 
 use crate::error::Error;
+use crate::write_behind::WriteBehind;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -96,9 +97,13 @@ impl PendingFile {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub(crate) fn flush(file: File, path: &Path) -> Result<(), Error> {
-        set_mode(&file, path)
-            .and_then(|()| file.sync_all())
+    pub(crate) fn flush(written: WriteBehind, path: &Path) -> Result<(), Error> {
+        written
+            .finish()
+            .and_then(|file| {
+                set_mode(&file, path)?;
+                file.sync_all()
+            })
             .map_err(|source| Error::Write {
                 path: path.to_owned(),
                 source,
@@ -209,7 +214,7 @@ mod tests {
         assert_eq!(mode(&pending.temporary), 0o600);
         again.write_all(b"whole").unwrap();
         file.write_all(b"lost").unwrap();
-        PendingFile::flush(again, &path).unwrap();
+        PendingFile::flush(WriteBehind::new(again), &path).unwrap();
         assert_eq!(pending.place().unwrap(), path);
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         assert_eq!(names(folder.path()), ["a"]);
@@ -227,14 +232,14 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let refused = PendingFile::create(path.clone(), Existing::Keep);
         assert!(matches!(refused, Err(Error::TargetExists(_))));
-        PendingFile::flush(file, &path).unwrap();
+        PendingFile::flush(WriteBehind::new(file), &path).unwrap();
         assert!(matches!(late.place(), Err(Error::TargetExists(_))));
         assert_eq!(fs::read(&path).unwrap(), b"mine");
         assert_eq!(names(folder.path()), ["a"]);
 
         let (pending, mut file) = PendingFile::create(path.clone(), Existing::Replace).unwrap();
         file.write_all(b"new").unwrap();
-        PendingFile::flush(file, &path).unwrap();
+        PendingFile::flush(WriteBehind::new(file), &path).unwrap();
         pending.place().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(mode(&path), 0o640);
