@@ -5,6 +5,8 @@ mod downloads;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod interactive;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod old;

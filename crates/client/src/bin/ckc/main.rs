@@ -7,6 +7,7 @@ mod input;
 mod old_command_line;
 mod progress_line;
 mod signals;
+mod terminal_modes;
 mod words;
 
 use args::CommandLine;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         // What is asked on the terminal is asked at the first poll, while Ctrl-C still just ends
-        // the program.
+        // the program; all but the API key, whose question changes the terminal.
         tokio::select! {
             biased;
             done = commands::run(command_line, &matches) => Ok(done),

@@ -5,6 +5,8 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub(crate) mod http;
+mod objects;
+pub(crate) mod pty;
 pub(crate) mod service;
 pub(crate) mod session;
 

@@ -1,6 +1,7 @@
 //! Version 1 and an object store, in memory.
 
 use super::http::{self, Request, Response, Stream};
+use super::objects;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypt_keeper_crypto::{DocumentKey, document};
@@ -246,7 +247,7 @@ fn serve(stream: Box<dyn Stream>, origin: &str, state: &Mutex<State>) {
 fn answer(request: Request, origin: &str, state: &mut State) -> Response {
     if let Some(id) = request.path.strip_prefix("/objects/") {
         let id = id.to_owned();
-        return object(request, &id, state);
+        return objects::answer(request, &id, state);
     }
     let Some(resource) = request.path.strip_prefix(BASE) else {
         return Response::new(404, "<html>nothing here</html>");
@@ -353,50 +354,4 @@ fn shares(user: &str, id: &str, state: &State) -> (u16, Value) {
         200,
         json!({ "document_id": id, "resource_uri": uri, "users": users }),
     )
-}
-
-fn object(request: Request, id: &str, state: &mut State) -> Response {
-    let s3_error = |status, code: &str| {
-        Response::new(status, format!("<Error><Code>{code}</Code></Error>"))
-            .with("x-amz-request-id", "STORE-7")
-    };
-    if request.query != format!("X-Amz-Signature={SIGNATURE}") {
-        return s3_error(403, "SignatureDoesNotMatch");
-    }
-    // Only `host` is signed: strict stores refuse whatever else a presigned request carries.
-    for unwanted in ["authorization", "content-type", "expect", "content-md5"] {
-        if request.headers.contains_key(unwanted) {
-            return s3_error(400, "InvalidArgument");
-        }
-    }
-    match request.method.as_str() {
-        "PUT" if state.create_only && state.objects.contains_key(id) => {
-            s3_error(412, "PreconditionFailed")
-        }
-        "PUT" => {
-            state.objects.insert(id.to_owned(), request.body);
-            Response::new(200, "")
-        }
-        "GET" => match state.objects.get(id) {
-            None => s3_error(404, "NoSuchKey"),
-            Some(bytes) => {
-                let total = bytes.len();
-                match request
-                    .header("range")
-                    .strip_prefix("bytes=")
-                    .and_then(|r| r.strip_suffix('-'))
-                {
-                    None => Response::new(200, bytes.clone()).with("etag", "\"mark-1\""),
-                    Some(start) => {
-                        let start: usize = start.parse().unwrap();
-                        Response::new(206, &bytes[start..]).with(
-                            "content-range",
-                            format!("bytes {start}-{}/{total}", total - 1),
-                        )
-                    }
-                }
-            }
-        },
-        _ => Response::new(405, ""),
-    }
 }

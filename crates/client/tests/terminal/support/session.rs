@@ -7,6 +7,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+/// The built command.
+pub(crate) const CKC: &str = env!("CARGO_BIN_EXE_ckc");
+
 /// A home folder, a working folder, an environment.
 pub(crate) struct Session {
     home: tempfile::TempDir,
@@ -88,9 +91,15 @@ impl Session {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ckc"));
+        let mut command = self.program(CKC);
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    /// Another program in the same place.
+    pub(crate) fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .current_dir(self.folder())
             .env_clear()
             .env("HOME", self.home.path())

@@ -2,6 +2,7 @@
 
 use crate::context::{Typed, secret};
 use crate::input;
+use crate::terminal_modes::TerminalModes;
 use crate::words::{Style, Words};
 use crypt_keeper_client::config::{Places, Profile, ProfileFile, Settings};
 use crypt_keeper_client::terminal::{escaped, escaped_path};
@@ -32,7 +33,7 @@ pub(crate) async fn run(mut typed: Typed) -> Result<(), Error> {
     let user = answer(overrides.user.take(), "User name: ", Setting::User)?;
     let api_key = match overrides.api_key.take() {
         Some(key) => key,
-        None => ask_for_key()?,
+        None => ask_for_key().await?,
     };
     overrides.url = Some(url.clone());
     overrides.user = Some(user.clone());
@@ -106,10 +107,9 @@ fn answer(given: Option<String>, question: &str, setting: Setting) -> Result<Str
 }
 
 /// Asks without echo; where nobody types, the first line of standard input is the key.
-fn ask_for_key() -> Result<SecretString, Error> {
+async fn ask_for_key() -> Result<SecretString, Error> {
     let key = if io::stdin().is_terminal() {
-        let typed = rpassword::prompt_password("API key (not shown): ").map_err(Error::Input)?;
-        secret(typed.trim().to_owned())
+        secret(typed_unseen().await?.trim().to_owned())
     } else {
         input::api_key_of(Path::new("-"))?
     };
@@ -117,6 +117,25 @@ fn ask_for_key() -> Result<SecretString, Error> {
         Err(Error::MissingSetting(Setting::ApiKey))
     } else {
         Ok(key)
+    }
+}
+
+/// What is typed while the terminal does not show it. Whatever ends the program meanwhile, the
+/// terminal is left as it was: signals are heard from here on, and dropping this restores it.
+async fn typed_unseen() -> Result<String, Error> {
+    let _restored = TerminalModes::restored_on_drop();
+    // Lets the other side of `main` begin to listen for signals.
+    tokio::task::yield_now().await;
+    let typed = tokio::task::spawn_blocking(|| {
+        rpassword::prompt_password("API key (not shown): ").map_err(Error::Input)
+    });
+    match typed.await {
+        // Ctrl-C, which comes as a signal too: that one ends the program.
+        Ok(Err(Error::Input(error))) if error.kind() == io::ErrorKind::Interrupted => {
+            std::future::pending().await
+        }
+        Ok(typed) => typed,
+        Err(_) => Err(Error::Internal("the question was interrupted".to_owned())),
     }
 }
 
