@@ -28,6 +28,11 @@ impl PlainHttp {
     }
 }
 
+/// Whether a URL is plain http to this machine: what it carries must not leave it.
+pub(crate) fn is_plain_and_here(url: &Url) -> bool {
+    url.scheme() == "http" && is_loopback(url.host_str().unwrap_or_default())
+}
+
 fn is_loopback(host: &str) -> bool {
     // The resolver keeps `localhost` and all below it on this machine (RFC 6761, section 6.3).
     let name = host.trim_end_matches('.').to_ascii_lowercase();

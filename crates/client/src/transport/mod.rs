@@ -1,18 +1,21 @@
 //! The one HTTP client, and the exchanges with the service.
 //!
 //! Credentials go to the service's own origin and nowhere else: redirects are not followed, but
-//! for a 308 within the origin (the service answers one to a path without its last slash). Bodies
-//! have no limit on their total time, only on silence.
+//! for a 308 within the origin (the service answers one to a path without its last slash), and what
+//! goes to this machine in clear goes by no proxy. Bodies have no limit on their total time, only on
+//! silence.
 
 mod answer;
 mod retry;
 mod store;
 
-use crate::address::{PlainHttp, ServiceUrl, without_query};
+use crate::address::{PlainHttp, ServiceUrl, is_plain_and_here, without_query};
 use crate::config::Settings;
 use crate::error::{Error, NetworkFailure, SettingsProblem};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
-use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{
+    Certificate, Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url,
+};
 use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -40,6 +43,8 @@ pub(crate) enum Repeat {
 #[derive(Debug)]
 pub(crate) struct Transport {
     http: Client,
+    /// For plain http to this machine. A proxy of the environment would carry it away in clear.
+    here: Client,
     service: ServiceUrl,
     authorization: HeaderValue,
     plain_http: PlainHttp,
@@ -49,8 +54,10 @@ pub(crate) struct Transport {
 impl Transport {
     pub(crate) fn new(settings: &Settings, patience: Patience) -> Result<Self, Error> {
         let http = http_client(settings.ca_file.as_deref(), &patience)?;
+        let here = builder(&patience).no_proxy().tls_certs_only([]);
         Ok(Self {
             http,
+            here: here.build().map_err(|error| set_up(&error))?,
             service: settings.service.clone(),
             authorization: settings.credentials.authorization()?,
             plain_http: settings.plain_http,
@@ -60,6 +67,16 @@ impl Transport {
 
     pub(crate) fn patience(&self) -> &Patience {
         &self.patience
+    }
+
+    /// Begins a request.
+    fn request(&self, method: Method, url: &Url) -> RequestBuilder {
+        let client = if is_plain_and_here(url) {
+            &self.here
+        } else {
+            &self.http
+        };
+        client.request(method, url.clone())
     }
 
     /// Asks the service.
@@ -120,8 +137,7 @@ impl Transport {
         let mut url = self.service.at(path);
         for _ in 0..=MAX_REDIRECTS {
             let mut request = self
-                .http
-                .request(method.clone(), url.clone())
+                .request(method.clone(), &url)
                 .header(AUTHORIZATION, self.authorization.clone());
             if let Some(body) = body {
                 request = request
@@ -215,27 +231,30 @@ fn network(url: &Url, failure: NetworkFailure) -> Error {
     }
 }
 
+fn builder(patience: &Patience) -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("ckc/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(patience.connect)
+        .tcp_keepalive(Duration::from_secs(30))
+}
+
+fn set_up(error: &reqwest::Error) -> Error {
+    let failure = NetworkFailure::of(error);
+    Error::Internal(format!("TLS cannot be set up: {failure}"))
+}
+
 fn http_client(ca_file: Option<&Path>, patience: &Patience) -> Result<Client, Error> {
     let extra = ca_file.map(certificates).transpose()?.unwrap_or_default();
-    let builder = || {
-        Client::builder()
-            .user_agent(concat!("ckc/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(patience.connect)
-            .tcp_keepalive(Duration::from_secs(30))
-    };
-    let set_up = |error: reqwest::Error| {
-        Error::Internal(format!(
-            "TLS cannot be set up: {}",
-            NetworkFailure::of(&error)
-        ))
-    };
-    match builder().tls_certs_merge(extra).build() {
+    match builder(patience).tls_certs_merge(extra).build() {
         Ok(client) => Ok(client),
         // A machine without any certificates can still speak plain http on loopback; of https it
         // is told that the certificate is not trusted, and what to do.
-        Err(_) if ca_file.is_none() => builder().tls_certs_only([]).build().map_err(set_up),
-        Err(error) => Err(set_up(error)),
+        Err(_) if ca_file.is_none() => builder(patience)
+            .tls_certs_only([])
+            .build()
+            .map_err(|error| set_up(&error)),
+        Err(error) => Err(set_up(&error)),
     }
 }
 

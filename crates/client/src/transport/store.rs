@@ -8,7 +8,7 @@ use crypt_keeper_api::PresignedUrl;
 use crypt_keeper_secret::ExposeSecret;
 use futures_util::Stream;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, IF_MATCH, RANGE};
-use reqwest::{Body, Response, StatusCode, Url};
+use reqwest::{Body, Method, Response, StatusCode, Url};
 use std::io;
 use tokio::sync::watch;
 
@@ -57,8 +57,7 @@ impl Transport {
         };
         let url = self.store_url(url).map_err(lasting)?;
         let sending = self
-            .http
-            .put(url.clone())
+            .request(Method::PUT, &url)
             .header(CONTENT_LENGTH, length)
             .body(Body::wrap_stream(body))
             .send();
@@ -108,7 +107,7 @@ impl Transport {
         etag: Option<&str>,
     ) -> Result<ObjectBody, Error> {
         let url = self.store_url(url)?;
-        let mut request = self.http.get(url.clone());
+        let mut request = self.request(Method::GET, &url);
         if from > 0 {
             request = request.header(RANGE, format!("bytes={from}-"));
             if let Some(etag) = etag {

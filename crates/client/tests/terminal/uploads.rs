@@ -187,6 +187,28 @@ fn credentials_follow_a_308_within_the_origin_and_nothing_else() {
 }
 
 #[test]
+fn what_goes_to_this_machine_in_clear_goes_by_no_proxy() {
+    let service = Service::start();
+    let proxy = Service::start();
+    let mut alice = Session::alice(&service);
+    for variable in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+        alice = alice.with(variable, &proxy.url);
+    }
+    alice.write("a.txt", "x");
+    let uploaded = alice.run(&["-q", "upload", "a.txt"]);
+    assert!(uploaded.status.success(), "{uploaded:?}");
+    let id = String::from_utf8(uploaded.stdout).unwrap();
+    let downloaded = alice.run(&["download", id.trim(), "-o", "b.txt"]);
+    assert!(downloaded.status.success(), "{downloaded:?}");
+    assert!(proxy.requests("").is_empty(), "the key left the machine");
+    // To other machines it is used, as it must be where nothing else leads out.
+    let away = "http://documents.example.com";
+    let asked = alice.run(&["--allow-plain-http", "--url", away, "shares", id.trim()]);
+    assert_eq!(asked.status.code(), Some(4), "{asked:?}");
+    assert!(!proxy.requests("").is_empty());
+}
+
+#[test]
 fn a_private_authority_is_trusted_when_named() {
     let (service, pem) = Service::start_with_tls();
     let alice = Session::alice(&service).with("CKC_RETRIES", "0");
