@@ -10,9 +10,9 @@ use crate::world::{Who, World};
 
 const BASE: &str = "/api/v1/secure_document_service";
 /// Exit codes of `ckc`.
+const OTHER: i32 = 1;
 const CREDENTIALS_OR_RIGHTS: i32 = 3;
 const NOT_FOUND: i32 = 4;
-const UNAVAILABLE: i32 = 6;
 
 pub(crate) fn run(world: &mut World, documents: &Documents) {
     wrong_credentials(world, documents);
@@ -253,7 +253,7 @@ fn altered_rows(world: &mut World, documents: &Documents) {
         database.execute("CREATE TABLE kept AS SELECT * FROM documents WHERE name = 'shared.bin'");
         database.execute(&copied("documents"));
         world.asks(Who::Alice, 500, "GET", &shared, None);
-        world.types(Who::Alice, UNAVAILABLE, &["download", &documents.shared.id]);
+        world.types(Who::Alice, OTHER, &["download", &documents.shared.id]);
         world.operate(&["documents", "show", &documents.shared.id]);
         database.execute(&copied("kept").replace(of, "shared.bin"));
         database.execute("DROP TABLE kept");

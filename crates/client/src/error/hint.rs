@@ -76,6 +76,10 @@ impl Error {
             Self::ServiceLimit { status: 429, .. } | Self::Unavailable { .. } => {
                 "try again later; the service's operator finds the request by its id".to_owned()
             }
+            Self::ServiceFailed { .. } => {
+                "tell the service's operator: the log has the cause under the request's id"
+                    .to_owned()
+            }
             Self::UnexpectedAnswer { .. } => {
                 "check the address (--url): it is the service's own, without a path of its \
                  resources"

@@ -188,9 +188,21 @@ pub enum Error {
         request_id: Option<String>,
     },
 
-    /// The service is there but cannot serve.
+    /// The service is there and cannot serve now: asking again later may help.
     #[error("the service is not available ({status}){}", said(message))]
     Unavailable {
+        /// HTTP status: 502, 503 or 504.
+        status: u16,
+        /// Its words.
+        message: Option<String>,
+        /// The service's id of the request.
+        request_id: Option<String>,
+    },
+
+    /// The service met a fault of its own, such as a record that is corrupt: its operator can help,
+    /// asking again hardly.
+    #[error("the service failed ({status}){}", said(message))]
+    ServiceFailed {
         /// HTTP status.
         status: u16,
         /// Its words.
@@ -292,6 +304,7 @@ impl Error {
             | Self::Output(_)
             | Self::Input(_)
             | Self::Refused { .. }
+            | Self::ServiceFailed { .. }
             | Self::UnexpectedAnswer { .. }
             | Self::Store { .. }
             | Self::UnknownEncryptionType(_)
@@ -309,6 +322,7 @@ impl Error {
             | Self::Refused { request_id, .. }
             | Self::ServiceLimit { request_id, .. }
             | Self::Unavailable { request_id, .. }
+            | Self::ServiceFailed { request_id, .. }
             | Self::UnexpectedAnswer { request_id, .. }
             | Self::Store { request_id, .. } => request_id.as_deref(),
             _ => None,

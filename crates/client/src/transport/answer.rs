@@ -2,7 +2,7 @@
 
 use crate::address::without_query;
 use crate::error::{Asked, Error};
-use crypt_keeper_api::v1::error::message_of;
+use crypt_keeper_api::v1::error::{CANNED_MESSAGE, message_of};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -71,9 +71,15 @@ impl Answer {
                 message,
                 request_id,
             },
-            500..600 => Error::Unavailable {
+            502..=504 => Error::Unavailable {
                 status,
                 message,
+                request_id,
+            },
+            500..600 => Error::ServiceFailed {
+                status,
+                // "Please try again later" would send the user the wrong way.
+                message: message.filter(|words| words != CANNED_MESSAGE),
                 request_id,
             },
             _ => self.unexpected(&format!("it answered {status}")),

@@ -295,6 +295,19 @@ fn other() {
     !   hint: a presigned URL lives for minutes: run the command again; if it is refused again, the clocks or the bucket's policy are wrong
     exit 1
     "#);
+    // A fault of the service is not its absence, and nothing to wait for.
+    let failed = Response::new(
+        500,
+        r#"{"error_message": "Sorry, this request could not be processed. Please try again later."}"#,
+    );
+    service.fault("GET", Fault::Answer(failed.with("x-request-id", "req-500")));
+    assert_snapshot!(alice.types(&format!("--retries 0 download {ID}")), @r#"
+    $ ckc --retries 0 download 0190a3c4-7c1e-7000-8a3b-000000000001
+    ! error: the service failed (500)
+    !   request id: req-500
+    !   hint: tell the service's operator: the log has the cause under the request's id
+    exit 1
+    "#);
     let id = service.plant("a.txt", "ROT|13", b"x");
     assert_snapshot!(alice.types(&format!("download {id}")), @r#"
     $ ckc download 0190a3c4-7c1e-7000-8a3b-000000000002
