@@ -2,6 +2,9 @@
 //! AES-256-CBC blocks. The last partial block is padded with spaces; an exact multiple of 16 gets
 //! no padding, so the true length travels beside the object.
 //!
+//! The first client decrypted whatever the store sent and cut it at the document's length. So what
+//! other programs wrote for it, with other padding or a last block too many, is read here too.
+//!
 //! It has no integrity: whoever can write the object can change the document. It is read for old
 //! documents and written only for old clients.
 
@@ -116,13 +119,17 @@ impl fmt::Debug for CbcEncryptor {
 }
 
 /// Takes the stored object in pieces of any size, gives plaintext, cut to the document's length.
-/// **Nothing is verified** but the length: the format has nothing to verify with.
+/// **Nothing is verified** but that the object is made of blocks, and of enough of them: the format
+/// has nothing to verify with.
 pub struct CbcDecryptor {
     key: DocumentKey,
     context: Option<CipherCtx>,
     iv: Vec<u8>,
+    /// What lacks of the object of the document's length, in bytes.
     ciphertext_left: u64,
     plaintext_left: u64,
+    /// Bytes taken so far, modulo the block length.
+    in_block: usize,
     output: Vec<u8>,
 }
 
@@ -138,6 +145,7 @@ impl CbcDecryptor {
             iv: Vec::with_capacity(BLOCK_LENGTH),
             ciphertext_left: ciphertext_length(content_length)?,
             plaintext_left: content_length,
+            in_block: 0,
             output: Vec::new(),
         })
     }
@@ -146,7 +154,7 @@ impl CbcDecryptor {
     /// plaintext. Call until `None`: all was taken then.
     ///
     /// # Errors
-    /// [`Alteration::TrailingBytes`] if the object is longer than its document.
+    /// [`DocumentError::OpenSsl`] if OpenSSL fails.
     pub fn push(&mut self, ciphertext: &mut &[u8]) -> Result<Option<&[u8]>, DocumentError> {
         self.output.clear();
         while !ciphertext.is_empty() && self.output.is_empty() {
@@ -160,20 +168,25 @@ impl CbcDecryptor {
     /// Ends the object.
     ///
     /// # Errors
-    /// [`Alteration::CutShort`] if it is shorter than its document.
+    /// [`Alteration::CutShort`] if it is shorter than its document,
+    /// [`Alteration::TrailingBytes`] if it ends within a block.
     pub fn finish(self) -> Result<(), DocumentError> {
-        if self.ciphertext_left == 0 {
-            Ok(())
-        } else {
+        if self.ciphertext_left > 0 {
             Err(Alteration::CutShort.into())
+        } else if self.in_block > 0 {
+            Err(Alteration::TrailingBytes.into())
+        } else {
+            Ok(())
         }
     }
 
     fn decrypt(&mut self, mut bytes: &[u8]) -> Result<(), DocumentError> {
-        self.ciphertext_left = self
-            .ciphertext_left
-            .checked_sub(bytes.len() as u64)
-            .ok_or(Alteration::TrailingBytes)?;
+        self.ciphertext_left = self.ciphertext_left.saturating_sub(bytes.len() as u64);
+        self.in_block = (self.in_block + bytes.len()) % BLOCK_LENGTH;
+        if self.plaintext_left == 0 && self.context.is_some() {
+            // Blocks behind the document.
+            return Ok(());
+        }
         let context = match &mut self.context {
             Some(context) => context,
             None => {

@@ -121,40 +121,57 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_bytes_are_read_or_refused_by_their_length_alone(
+    fn arbitrary_blocks_are_read_if_there_are_enough_of_them(
         bytes in proptest::collection::vec(any::<u8>(), 0..300),
         length in 0..300_u64,
         cut in 1..40_usize,
     ) {
         let key = DocumentKey::new(Box::new([2; 32]));
-        let fits = bytes.len() as u64 == Format::AesCbc.ciphertext_length(length).unwrap();
+        let enough = bytes.len() as u64 >= Format::AesCbc.ciphertext_length(length).unwrap();
         let read = decrypt(&key, length, &bytes, &[cut]);
-        prop_assert_eq!(read.is_ok(), fits);
+        prop_assert_eq!(read.is_ok(), enough && bytes.len() % 16 == 0);
         if let Ok(read) = read {
             prop_assert_eq!(read.len() as u64, length);
         }
     }
 }
 
+/// The first client cut whatever it had decrypted at the document's length, so other programs could
+/// pad as they liked.
 #[test]
-fn an_object_of_another_length_is_refused() {
+fn what_follows_the_document_is_cut_off() {
+    let key = DocumentKey::new(Box::new([3; 32]));
+    for length in [0, 1, 15, 16, 17, 32, 40, 131_072, 131_073] {
+        let clear = plaintext(1, length);
+        // As PKCS #7 pads: a whole block where nothing lacks.
+        let padding = 16 - length % 16;
+        let mut padded = clear.clone();
+        padded.resize(length + padding, u8::try_from(padding).unwrap());
+        let object = encrypt(&key, &padded, &[1_000]);
+        for cut in [7, 16, 1_000_000] {
+            let read = decrypt(&key, length as u64, &object, &[cut]).unwrap();
+            assert!(read == clear, "{length} {cut}");
+        }
+        let longer = [object.as_slice(), &[9; 160]].concat();
+        assert!(decrypt(&key, length as u64, &longer, &[9]).unwrap() == clear);
+    }
+}
+
+#[test]
+fn an_object_that_is_too_short_or_ends_within_a_block_is_refused() {
     let key = DocumentKey::new(Box::new([3; 32]));
     let object = encrypt(&key, &[7; 40], &[40]);
-    let cut = decrypt(&key, 40, &object[..48], &[9]).unwrap_err();
-    assert!(
-        matches!(
-            cut,
-            DocumentError::AlteredOrIncomplete(Alteration::CutShort)
-        ),
-        "{cut}"
-    );
-    let longer = [object.as_slice(), &[0; 16]].concat();
-    let long = decrypt(&key, 40, &longer, &[9]).unwrap_err();
-    assert!(
-        matches!(
-            long,
-            DocumentError::AlteredOrIncomplete(Alteration::TrailingBytes)
-        ),
-        "{long}"
-    );
+    for (bytes, why) in [
+        (object[..48].to_vec(), Alteration::CutShort),
+        (object[..63].to_vec(), Alteration::CutShort),
+        (object[..5].to_vec(), Alteration::CutShort),
+        (Vec::new(), Alteration::CutShort),
+        ([&object[..], &[0; 5]].concat(), Alteration::TrailingBytes),
+        ([&object[..], &[0; 31]].concat(), Alteration::TrailingBytes),
+    ] {
+        match decrypt(&key, 40, &bytes, &[9]).unwrap_err() {
+            DocumentError::AlteredOrIncomplete(found) => assert_eq!(found, why),
+            other => panic!("{other}"),
+        }
+    }
 }
