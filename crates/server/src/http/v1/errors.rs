@@ -1,7 +1,9 @@
 //! From the domain's errors to the answers of version 1: one match, nothing left over.
 
 use actix_web::http::StatusCode;
-use crypt_keeper_api::v1::error::{canned, not_json, resource_error};
+use crypt_keeper_api::v1::error::{
+    INVALID_DOCUMENT, INVALID_USER, canned, not_json, resource_error,
+};
 use crypt_keeper_api::v1::{DOWNLOAD_URL, SHARE, UPLOAD_URL};
 use crypt_keeper_domain::Error;
 use crypt_keeper_domain::model::FieldError;
@@ -12,9 +14,6 @@ use crate::http::limits::BodyError;
 
 /// Seconds after which asking again may help.
 pub(in super::super) const RETRY_AFTER: &str = "5";
-
-pub(super) const BAD_DOCUMENT_ID: &str = "Must provide a valid document id.";
-const BAD_USER_NAME: &str = "Must provide a valid username.";
 
 /// What was asked for; refusals look different from one to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,10 +114,10 @@ impl Refusal {
             Error::Unauthenticated | Error::Forbidden => Self::empty(StatusCode::UNAUTHORIZED),
             Error::NoSuchDocument => match operation {
                 Operation::UploadUrl | Operation::DownloadUrl => Self::not_found(),
-                Operation::Share => Self::of_resource(operation, BAD_DOCUMENT_ID),
-                Operation::Shares => Self::bad_request(Value::String(BAD_DOCUMENT_ID.to_owned())),
+                Operation::Share => Self::of_resource(operation, INVALID_DOCUMENT),
+                Operation::Shares => Self::bad_request(Value::String(INVALID_DOCUMENT.to_owned())),
             },
-            Error::NoSuchUser => Self::of_resource(operation, BAD_USER_NAME),
+            Error::NoSuchUser => Self::of_resource(operation, INVALID_USER),
             Error::Invalid(fields) => Self::of_fields(operation, fields),
             // Asking again helps: at once for a conflict, later for the others.
             Error::Conflict

@@ -201,6 +201,12 @@ async fn content_types() {
             "{refused}"
         );
     }
+    let headers = [&*app.credentials("alice"), "Content-Type: text/plain"];
+    let answer = app.request("POST", "share/", &headers, b"{}").await;
+    assert_eq!(
+        answer.line(),
+        r#"400 {"error_message":"Sorry, this request could not be processed. Please try again later."}"#
+    );
     assert_eq!(app.documents().await, 5);
 }
 
