@@ -10,16 +10,13 @@ use crypt_keeper_domain::ports::BlobError;
 use futures_util::StreamExt as _;
 use tokio::time::timeout;
 
-use super::request_id;
 use super::v1::RETRY_AFTER;
+use super::{State, request_id};
 use crate::error::Chain;
 use crate::wiring::local_objects::{
     GET_HEADERS, GetPermit, LocalBlobs, PATH_PREFIX, Permit, PutError, PutPermit, RequestedRange,
     UrlRefused, requested_range,
 };
-
-/// How long an upload may stand still.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// Mounts the folder.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
@@ -30,12 +27,16 @@ async fn serve(
     request: HttpRequest,
     payload: web::Payload,
     blobs: web::Data<LocalBlobs>,
+    state: web::Data<State>,
 ) -> HttpResponse {
     let target = request.uri().path_and_query();
     let target = target.map_or("", |target| target.as_str());
     match blobs.verify(request.method().as_str(), target) {
         Ok(Permit::Get(permit)) => get(&request, &blobs, &permit).await,
-        Ok(Permit::Put(permit)) => put(&request, payload, &blobs, &permit).await,
+        Ok(Permit::Put(permit)) => {
+            let idle = state.timeouts.idle;
+            put(&request, payload, &blobs, &permit, idle).await
+        }
         Err(refused) => {
             let mut answer = match &refused {
                 UrlRefused::Method => HttpResponse::MethodNotAllowed(),
@@ -90,9 +91,10 @@ async fn put(
     payload: web::Payload,
     blobs: &LocalBlobs,
     permit: &PutPermit,
+    idle: Duration,
 ) -> HttpResponse {
     let announced = text(request.headers(), "content-length").and_then(|text| text.parse().ok());
-    match store(payload, blobs, permit, announced).await {
+    match store(payload, blobs, permit, announced, idle).await {
         Ok(etag) => {
             let mut answer = HttpResponse::Ok();
             if let Some(tag) = etag {
@@ -102,7 +104,10 @@ async fn put(
         }
         Err(Interrupted::Idle) => say(
             HttpResponse::RequestTimeout(),
-            &format!("Nothing came for {} s; nothing is stored.", IDLE.as_secs()),
+            &format!(
+                "Nothing came for {} s; nothing is stored.",
+                idle.as_secs_f32()
+            ),
         ),
         Err(Interrupted::Cut) => say(
             HttpResponse::BadRequest(),
@@ -133,11 +138,12 @@ async fn store(
     blobs: &LocalBlobs,
     permit: &PutPermit,
     announced: Option<u64>,
+    idle: Duration,
 ) -> Result<Option<String>, Interrupted> {
     let writer = blobs.begin_write(permit, announced).await;
     let mut writer = writer.map_err(Interrupted::Refused)?;
     loop {
-        match timeout(IDLE, payload.next()).await {
+        match timeout(idle, payload.next()).await {
             Err(_) => return Err(Interrupted::Idle),
             Ok(Some(Err(_))) => return Err(Interrupted::Cut),
             Ok(Some(Ok(chunk))) => writer.write(&chunk).await.map_err(Interrupted::Refused)?,

@@ -19,10 +19,28 @@ pub const MAX_HEADERS: usize = 16 << 10;
 /// The longest path and query, in bytes.
 pub const MAX_TARGET: usize = 8 << 10;
 
-/// How long a client may take to send the head of a request.
-pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a client may take to send the body of an API request.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long clients may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To send the head of a request.
+    pub head: Duration,
+    /// To send the body of an API request.
+    pub body: Duration,
+    /// Between two parts of an object on its way into the local folder.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    /// 10 s, 30 s, 60 s.
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
 /// How long a connection is kept for another request.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a connection that is being closed is listened to.
@@ -80,12 +98,13 @@ pub(super) enum BodyError {
     Cut,
 }
 
-/// Reads the whole body of an API request.
+/// Reads the whole body of an API request, which may take no longer than `limit`.
 pub(super) async fn read_body(
     request: &HttpRequest,
     mut payload: web::Payload,
+    limit: Duration,
 ) -> Result<Bytes, BodyError> {
-    let deadline = Instant::now() + BODY_TIMEOUT;
+    let deadline = Instant::now() + limit;
     let announced = announced_length(request);
     if announced.is_some_and(|length| length > MAX_BODY) {
         discard(payload).await;

@@ -15,7 +15,7 @@ mod state;
 mod tls;
 mod v1;
 
-pub use limits::{MAX_BODY, MAX_HEADERS, MAX_TARGET};
+pub use limits::{MAX_BODY, MAX_HEADERS, MAX_TARGET, Timeouts};
 pub use metrics::Metrics;
 pub use readiness::{PartReport, Readiness, Report};
 pub use server::{ListenError, Running, bind, start};

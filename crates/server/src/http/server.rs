@@ -98,11 +98,12 @@ pub fn start(
     local_blobs: Option<Arc<LocalBlobs>>,
 ) -> io::Result<Running> {
     let address = listener.local_addr()?;
+    let timeouts = state.timeouts;
     let routes = Routes::new(state, local_blobs);
     let server = HttpServer::new(move || app(&routes))
         // Signals are the command's to handle.
         .disable_signals()
-        .client_request_timeout(limits::HEAD_TIMEOUT)
+        .client_request_timeout(timeouts.head)
         .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
         .keep_alive(limits::KEEP_ALIVE)
         .tcp_nodelay(true)

@@ -7,7 +7,7 @@ use crypt_keeper_domain::usecase::{
 };
 use ipnet::IpNet;
 
-use super::{Metrics, Readiness};
+use super::{Metrics, Readiness, Timeouts};
 use crate::config::Role;
 use crate::ports::Ports;
 
@@ -22,6 +22,8 @@ pub struct State {
     pub readiness: Readiness,
     /// What is configured.
     pub settings: HttpSettings,
+    /// How long clients may take.
+    pub timeouts: Timeouts,
 }
 
 /// What handlers need of the configuration.
@@ -67,6 +69,7 @@ impl State {
             metrics: Metrics::new(ports.clock.now()),
             readiness: Readiness::new(ports.probes.clone()),
             settings,
+            timeouts: Timeouts::default(),
         }
     }
 }

@@ -20,7 +20,7 @@ use crypt_keeper_keys_sealed::{SealedVault, SealedVaultConfig};
 use crypt_keeper_secret::{ExposeSecret, SecretBytes};
 use crypt_keeper_server::config::Role;
 use crypt_keeper_server::entropy::SystemEntropy;
-use crypt_keeper_server::http::{self, HttpSettings, Running, State};
+use crypt_keeper_server::http::{self, HttpSettings, Running, State, Timeouts};
 use crypt_keeper_server::ports::Ports;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
@@ -49,6 +49,7 @@ pub(crate) struct Options {
     pub(crate) trusted_proxies: Vec<ipnet::IpNet>,
     pub(crate) tls: Option<rustls::ServerConfig>,
     pub(crate) role: Role,
+    pub(crate) timeouts: Timeouts,
 }
 
 impl Default for Options {
@@ -59,6 +60,7 @@ impl Default for Options {
             trusted_proxies: Vec::new(),
             tls: None,
             role: Role::Full,
+            timeouts: Timeouts::default(),
         }
     }
 }
@@ -115,7 +117,9 @@ impl App {
             role: options.role,
             ..HttpSettings::default()
         };
-        let state = Arc::new(State::new(&ports, settings));
+        let mut state = State::new(&ports, settings);
+        state.timeouts = options.timeouts;
+        let state = Arc::new(state);
         let running = http::start(listener, options.tls, state, Some(blobs)).unwrap();
         let mut app = Self {
             store,

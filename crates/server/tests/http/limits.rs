@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use crypt_keeper_server::http::{MAX_HEADERS, MAX_TARGET};
+use crypt_keeper_server::http::{MAX_HEADERS, MAX_TARGET, Timeouts};
 use insta::assert_snapshot;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use crate::app::App;
+use crate::app::{A_TXT, App, BASE, Options};
+use crate::transcript::{self, Answer};
 
 #[tokio::test]
 async fn headers_have_a_limit_which_is_told() {
@@ -81,4 +82,74 @@ async fn a_connection_serves_one_request_after_the_other() {
         let length = stream.read(&mut answer).await.unwrap();
         assert!(answer[..length].starts_with(b"HTTP/1.1 200"));
     }
+}
+
+/// A server that waits for nobody.
+async fn impatient() -> App {
+    let short = Duration::from_millis(300);
+    App::start_with(Options {
+        timeouts: Timeouts {
+            head: short,
+            body: short,
+            idle: short,
+        },
+        ..Options::default()
+    })
+    .await
+}
+
+/// What is answered to a request whose sender falls silent.
+async fn answer_to(app: &App, begun: &str) -> Answer {
+    let mut stream = app.connect().await;
+    stream.write_all(begun.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let read = timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await;
+    assert!(read.is_ok(), "{begun:?} is still waited for");
+    transcript::parse(&answer)
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_is_not_waited_for() {
+    let app = impatient().await;
+    let answer = answer_to(&app, "GET /healthz HTTP/1.1\r\nHost: h\r\n").await;
+    assert_eq!(answer.status, 408);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let app = impatient().await;
+    let head = format!(
+        "POST {BASE}/upload_url/ HTTP/1.1\r\nHost: h\r\n{}\r\nContent-Length: 200\r\n\r\n{{",
+        app.credentials("alice")
+    );
+    assert_snapshot!(answer_to(&app, &head).await, @r#"
+    408
+    cache-control: no-store
+    content-type: application/json
+
+    {"error_message":"The body of the request took too long to come."}
+    "#);
+    assert_eq!(app.documents().await, 0);
+}
+
+#[tokio::test]
+async fn an_object_that_does_not_come_is_not_waited_for() {
+    let app = impatient().await;
+    let uploaded = app.post("alice", "upload_url/", A_TXT).await.json();
+    let url = uploaded["single_use_url"].as_str().unwrap();
+    let path = url
+        .strip_prefix(&format!("http://{}", app.address()))
+        .unwrap();
+    let begun = format!("PUT {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 32\r\n\r\n0123");
+    assert_snapshot!(answer_to(&app, &begun).await, @"
+    408
+    cache-control: no-store
+    content-type: text/plain; charset=utf-8
+
+    Nothing came for 0.3 s; nothing is stored.
+    ");
+    // It may be sent again: nothing is there.
+    let head =
+        format!("PUT {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nConnection: close\r\n\r\n");
+    assert_eq!(app.send(&head, b"0123").await.status, 200);
 }

@@ -73,7 +73,7 @@ pub(crate) async fn exchange(mut stream: TcpStream, head: &str, body: &[u8]) -> 
     parse(&answer)
 }
 
-fn parse(answer: &[u8]) -> Answer {
+pub(crate) fn parse(answer: &[u8]) -> Answer {
     let end = answer
         .windows(4)
         .position(|window| window == b"\r\n\r\n")

@@ -1,5 +1,6 @@
 //! Version 1 of the API: the contract of the first server, held to the letter, because its
-//! clients are in the field. docs/api-v1.md has the table; each row of it is a test.
+//! clients are in the field. docs/api.md says where it deviates; each row of the contract
+//! is a test in tests/http/v1.
 //!
 //! Order of checks: method (405), authentication (401), body (400), rights (401).
 

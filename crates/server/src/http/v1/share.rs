@@ -1,13 +1,14 @@
 //! `POST share/` gives another user access; `GET share/<id>/` says who has it.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use crypt_keeper_api::v1::error::INVALID_DOCUMENT;
 use crypt_keeper_api::v1::{self, ShareResponse, SharesResponse};
 use crypt_keeper_domain::model::{DocumentId, InvalidDocumentId, Rights};
 use serde_json::Value;
 
 use super::answers::Reply;
 use super::auth::{authenticate, authenticate_with_body};
-use super::errors::{BAD_DOCUMENT_ID, Operation, Refusal};
+use super::errors::{Operation, Refusal};
 use super::json::{self, Members};
 use crate::http::State;
 
@@ -42,7 +43,7 @@ async fn share(
 ) -> Result<ShareResponse, Refusal> {
     let operation = Operation::Share;
     let (context, payload) = authenticate_with_body(request, payload, state).await?;
-    let body = json::body(request, payload).await?;
+    let body = json::body(request, payload, state).await?;
     let (sent_id, username) = parse(&body)?;
     let id = parse_id(&sent_id).map_err(|words| Refusal::of_resource(operation, words))?;
     let share = &state.services.share;
@@ -92,6 +93,6 @@ fn parse_id(sent: &str) -> Result<DocumentId, String> {
         InvalidDocumentId::Malformed => {
             format!("Request with badly formed document ID string: {sent}")
         }
-        InvalidDocumentId::ForeignVersion => BAD_DOCUMENT_ID.to_owned(),
+        InvalidDocumentId::ForeignVersion => INVALID_DOCUMENT.to_owned(),
     })
 }

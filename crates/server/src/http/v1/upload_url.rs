@@ -31,7 +31,7 @@ async fn upload(
     reply: &Reply,
 ) -> Result<HttpResponse, Refusal> {
     let (context, payload) = authenticate_with_body(request, payload, state).await?;
-    let body = json::body(request, payload).await?;
+    let body = json::body(request, payload, state).await?;
     let UploadRequest { metadata, sent } = UploadRequest::parse(&body)?;
     let granted = state.services.request_upload.run(&context, metadata).await;
     let granted = granted.map_err(|error| Refusal::of(Operation::UploadUrl, error))?;
