@@ -73,6 +73,7 @@ fn gather(
     environment: &Environment,
     overrides: &[Override],
 ) -> Result<Values, ConfigError> {
+    environment.check()?;
     let mut builder = Config::builder();
     if let Some(path) = file {
         builder = builder.add_source(TomlFile::read(path)?);

@@ -200,7 +200,7 @@ fn unknown(key: &str, value: &Value) -> ConfigError {
     ConfigError::UnknownKey {
         key: spelled(key),
         origin: if from_environment {
-            "environment".to_owned()
+            super::env::ORIGIN.to_owned()
         } else {
             origin(key, value)
         },

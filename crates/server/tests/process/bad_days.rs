@@ -1,7 +1,9 @@
 //! Starts that are refused: one readable line, with what to do, and exit code 1.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use diesel::connection::SimpleConnection as _;
@@ -34,6 +36,15 @@ fn a_port_in_use() {
         !place.path("crypt-keeper-data").exists(),
         "something was made"
     );
+}
+
+#[test]
+fn a_variable_that_is_no_text() {
+    let mut place = Place::new();
+    let value = OsString::from_vec(vec![b'/', 0xff]);
+    place.set("CRYPT_KEEPER__DATA_DIR", value);
+    assert_snapshot!(refusal(&place, &ANY_PORT), @"crypt-keeper: environment: the configuration cannot be read: the value of `CRYPT_KEEPER__DATA_DIR` is not UTF-8");
+    assert!(!place.path("crypt-keeper-data").exists());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A folder to start the service in, and the service.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A working folder and the environment.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
-    variables: Vec<(String, String)>,
+    variables: Vec<(String, OsString)>,
 }
 
 /// How a process ended.
@@ -37,13 +38,13 @@ impl Place {
             variables: Vec::new(),
         };
         place.set("USER", "alice");
-        place.set("PATH", &bin.display().to_string());
+        place.set("PATH", bin);
         place
     }
 
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<OsString>) {
         self.variables.retain(|(known, _)| known != name);
-        self.variables.push((name.to_owned(), value.to_owned()));
+        self.variables.push((name.to_owned(), value.into()));
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
