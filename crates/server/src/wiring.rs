@@ -3,6 +3,7 @@
 //! Commands take what they need and no more: [`Stores`] needs no master key, [`Vault::open`] needs
 //! one for sealed private halves, [`open_blobs`] where the service signs URLs itself.
 
+mod compiled_in;
 mod databases;
 #[cfg(feature = "vault")]
 mod hashicorp;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use crypt_keeper_domain::ports::{Clock, Entropy, KeyVault, Probe};
 pub use crypt_keeper_keys_sealed::{Census, IngestVault, PairInspection, ResealStep, SealedVault};
 
+pub use compiled_in::check_compiled_in;
 pub use databases::{Applied, Database, DatabaseError, Missing, SchemaStatus, Stores};
 pub use master_keys::{
     MasterKeySource, MasterKeySourceError, MasterKeys, ReloadError, Reloaded, RingFile,

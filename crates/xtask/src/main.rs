@@ -6,6 +6,7 @@ mod counts;
 mod deny;
 mod servers;
 mod services;
+mod small_servers;
 mod soak;
 mod step;
 mod test;
@@ -40,7 +41,7 @@ enum Command {
         command: ServicesCommand,
     },
     /// Run what guards the tree besides tests: formatting, clippy for each feature set, licences and
-    /// bans, documentation, what a build does not contain
+    /// bans, documentation
     Check,
     /// Run what continuous integration runs: `check`, then `test`
     Ci,

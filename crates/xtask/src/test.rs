@@ -7,19 +7,28 @@ use crypt_keeper_test_services::{BUILT, SERVER_FEATURES, shared};
 
 use crate::counts::Counts;
 use crate::servers::{Kind, Server};
+use crate::small_servers;
 use crate::step::{self, Failure, Result, cargo, tell};
 
 /// Runs the tests of the whole workspace and passes their exit code through.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    // First, because their programs have the name of the whole one. Arguments choose among the
+    // tests of the whole workspace.
+    let (mut counts, small) = if arguments.is_empty() {
+        small_servers::test()?
+    } else {
+        (Counts::default(), Ok(()))
+    };
     build()?;
     let servers = Servers::start();
     let mut command = cargo_test();
     command.args(arguments);
     servers.name_to(&mut command);
-    let (counts, ended) = watched(&mut command)?;
+    let (more, ended) = watched(&mut command)?;
     drop(servers);
+    counts.add(more);
     counts.print_end();
-    ended
+    small.and(ended)
 }
 
 /// Builds the tests, and the programs that end-to-end tests start, with the very same features.

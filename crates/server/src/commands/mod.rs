@@ -44,7 +44,7 @@ use crate::config::{
 };
 use crate::entropy::SystemEntropy;
 use crate::error::StartError;
-use crate::{hardening, logging};
+use crate::{hardening, logging, wiring};
 
 /// Crypt-Keeper: a secure document exchange.
 ///
@@ -186,6 +186,7 @@ pub fn run(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
     let file = cli.global.config.or_else(|| environment.config_file());
     let loaded =
         configuration::load(file.as_deref(), &environment, &overrides).map_err(StartError::from)?;
+    wiring::check_compiled_in(&loaded.settings)?;
     if loaded.settings.role == Role::Ingest && !command.is_for_ingest() {
         return Err(StartError::IngestRole.into());
     }

@@ -1,0 +1,41 @@
+//! Which backends this program has.
+
+use crate::config::{BlobsBackend, KeysBackend, MetadataBackend, Settings};
+use crate::error::StartError;
+
+/// Refuses backends that this program was built without, before anything is opened or made.
+///
+/// # Errors
+/// [`StartError::NotCompiledIn`] names the first of them, and its cargo feature.
+pub fn check_compiled_in(settings: &Settings) -> Result<(), StartError> {
+    let (store, has_store) = match settings.metadata.backend {
+        MetadataBackend::Sqlite => ("sqlite", cfg!(feature = "sqlite")),
+        MetadataBackend::Postgres(_) => ("postgres", cfg!(feature = "postgres")),
+    };
+    let has_objects = match settings.blobs.backend {
+        BlobsBackend::Local => true,
+        BlobsBackend::S3(_) => cfg!(feature = "s3"),
+    };
+    let has_keys = match settings.keys.backend {
+        KeysBackend::Sealed => true,
+        KeysBackend::VaultKv | KeysBackend::VaultTransit => cfg!(feature = "vault"),
+    };
+    let lacking = [
+        (has_store, "metadata.backend", store, store),
+        (has_objects, "blobs.backend", "s3", "s3"),
+        (
+            has_keys,
+            "keys.backend",
+            settings.keys.backend.as_str(),
+            "vault",
+        ),
+    ];
+    match lacking.into_iter().find(|(is_there, ..)| !is_there) {
+        None => Ok(()),
+        Some((_, key, backend, feature)) => Err(StartError::NotCompiledIn {
+            key,
+            backend,
+            feature,
+        }),
+    }
+}

@@ -1,0 +1,97 @@
+//! A program that was built without a backend says so, and how to build one with it. Which one it is
+//! depends on how these tests are built: `cargo xtask test` builds them for each small server.
+
+#![cfg(not(all(
+    feature = "postgres",
+    feature = "sqlite",
+    feature = "s3",
+    feature = "vault"
+)))]
+
+use std::process::Command;
+
+/// A metadata database that this program has.
+#[cfg(not(all(feature = "s3", feature = "vault")))]
+fn metadata() -> Vec<(&'static str, &'static str)> {
+    if cfg!(feature = "sqlite") {
+        Vec::new()
+    } else {
+        vec![
+            ("METADATA__BACKEND", "postgres"),
+            ("METADATA__POSTGRES__URL", "postgres://nobody@db.invalid/ck"),
+        ]
+    }
+}
+
+/// Holds what is said when a backend is configured by these variables, and that nothing is made.
+fn refused(variables: &[(&str, &str)], key: &str, backend: &str, feature: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let master_key = folder.path().join("master.key");
+    let run = |arguments: &[&str]| {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (format!("CRYPT_KEEPER__{name}"), value));
+        let command = Command::new(env!("CARGO_BIN_EXE_crypt-keeper"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .env_clear()
+            .env("CRYPT_KEEPER__HTTP__LISTEN", "127.0.0.1:0")
+            .env("CRYPT_KEEPER__KEYS__MASTER_KEY_FILE", &master_key)
+            .envs(variables)
+            .output()
+            .unwrap();
+        (
+            command.status.success(),
+            String::from_utf8(command.stderr).unwrap(),
+        )
+    };
+    let (made, said) = run(&["master-key", "new", master_key.to_str().unwrap()]);
+    assert!(made, "{said}");
+    let expected = format!(
+        "crypt-keeper: `{key}` = \"{backend}\", but this crypt-keeper was built without it: build \
+         it with `--features {feature}`\n"
+    );
+    for arguments in [&["setup"][..], &["serve"], &["config", "check"]] {
+        let (succeeded, said) = run(arguments);
+        assert!(!succeeded && said == expected, "{arguments:?}: {said}");
+    }
+    assert!(!folder.path().join("crypt-keeper-data").exists());
+}
+
+#[cfg(not(feature = "vault"))]
+#[test]
+fn without_vault_it_names_the_cargo_feature() {
+    for backend in ["vault-kv", "vault-transit"] {
+        let mut variables = metadata();
+        variables.extend([
+            ("KEYS__BACKEND", backend),
+            ("KEYS__VAULT__ADDRESS", "https://vault.invalid"),
+            ("KEYS__VAULT__TOKEN_FILE", "token"),
+        ]);
+        refused(&variables, "keys.backend", backend, "vault");
+    }
+}
+
+#[cfg(not(feature = "s3"))]
+#[test]
+fn without_s3_it_names_the_cargo_feature() {
+    let mut variables = metadata();
+    variables.extend([("BLOBS__BACKEND", "s3"), ("BLOBS__S3__BUCKET", "documents")]);
+    refused(&variables, "blobs.backend", "s3", "s3");
+}
+
+#[cfg(not(feature = "postgres"))]
+#[test]
+fn without_postgres_it_names_the_cargo_feature() {
+    let variables = [
+        ("METADATA__BACKEND", "postgres"),
+        ("METADATA__POSTGRES__URL", "postgres://nobody@db.invalid/ck"),
+    ];
+    refused(&variables, "metadata.backend", "postgres", "postgres");
+}
+
+#[cfg(not(feature = "sqlite"))]
+#[test]
+fn without_sqlite_it_names_the_cargo_feature() {
+    refused(&[], "metadata.backend", "sqlite", "sqlite");
+}
