@@ -14,7 +14,7 @@ use crate::error::Chain;
 /// loopback if that is every address: exit code 0 if every part is ready, 1 if not, and then it
 /// says which.
 ///
-/// Example, in a Dockerfile: HEALTHCHECK CMD ["crypt-keeper", "healthcheck"]
+/// Example, in a Dockerfile: HEALTHCHECK CMD ["crypt-keeper", "healthcheck", "--alive"]
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Healthcheck {

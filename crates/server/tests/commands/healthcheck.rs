@@ -43,3 +43,25 @@ fn where_nobody_answers_it_fails() {
     let desk = Desk::bare().with("CRYPT_KEEPER__HTTP__LISTEN", "127.0.0.1:0");
     assert_eq!(desk.run(&["healthcheck"]).code, 2);
 }
+
+#[test]
+fn behind_tls_it_is_asked_too() {
+    let mut desk = Desk::set_up();
+    // For the name that clients use, and of an authority that nobody here knows.
+    let made = rcgen::generate_simple_self_signed(["documents.example.com".to_owned()]).unwrap();
+    for (key, name, pem) in [
+        ("CERT_FILE", "cert.pem", made.cert.pem()),
+        ("KEY_FILE", "key.pem", made.signing_key.serialize_pem()),
+    ] {
+        std::fs::write(desk.path(name), pem).unwrap();
+        let variable = format!("CRYPT_KEEPER__HTTP__TLS__{key}");
+        desk.set(&variable, desk.path(name).to_str().unwrap());
+    }
+    let _service = desk.serve();
+    assert_snapshot!(desk.type_in(&["healthcheck", "healthcheck --alive"]), @r"
+    $ crypt-keeper healthcheck
+    ready
+    $ crypt-keeper healthcheck --alive
+    alive
+    ");
+}
