@@ -1,4 +1,5 @@
-//! What a newcomer types, and gets: no configuration, two lines to paste, no secret in sight.
+//! What a newcomer types, and gets: the lines of the README and those of the first start, as they
+//! stand there; no configuration, and no secret in sight.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
@@ -100,12 +101,39 @@ fn paste(folder: &Path, lines: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The commands under "Try it" in the README.
+fn readme() -> Vec<String> {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let (_, section) = readme.split_once("\n## Try it\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let blocks = section.split("\n```\n").skip(1).step_by(2);
+    blocks.flat_map(str::lines).map(str::to_owned).collect()
+}
+
+/// A command of the README, with the programs that were built in the place of `cargo run`.
+fn built(command: &str) -> String {
+    command
+        .replace("cargo run --release --bin ckc --", "ckc")
+        .replace("cargo run --release --", "crypt-keeper")
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
 #[test]
 fn a_first_start_makes_all_and_its_lines_work_when_pasted() {
+    let commands = readme();
+    let [start, upload, download, add_bob, share, shares, tests] = commands.as_slice() else {
+        panic!("the README says something else than is tried here: {commands:#?}");
+    };
+    // What is started by hand here, and what runs this very test.
+    assert_eq!(
+        [start.as_str(), tests],
+        ["cargo run --release", "cargo xtask test"]
+    );
+
     let home = tempfile::tempdir().unwrap();
     // A folder of a newcomer may well have such a name.
     let folder = home.path().join("my first try");
@@ -151,22 +179,25 @@ fn a_first_start_makes_all_and_its_lines_work_when_pasted() {
         fs::read(data.join("hello.txt")).unwrap()
     );
 
-    // The README's lines, with the commands in the place of `cargo run`.
+    // The README's lines.
     fs::write(folder.join("report.pdf"), "of substance").unwrap();
-    let config = "CKC_CONFIG=crypt-keeper-data/ckc.toml";
-    let uploaded = paste(&folder, &format!("{config} ckc upload report.pdf"));
+    let uploaded = paste(&folder, &built(upload));
     let id = uploaded.trim().strip_prefix("Document ID: ").unwrap();
-    paste(&folder, &format!("{config} ckc download {id} -o copy.pdf"));
+    let with_id = |command: &str| {
+        assert!(command.contains("<id>"), "{command}");
+        built(command).replace("<id>", id)
+    };
+    paste(&folder, &with_id(download));
     assert_eq!(fs::read(folder.join("copy.pdf")).unwrap(), b"of substance");
-    let key = paste(&folder, "crypt-keeper user add bob --api-key");
+    let key = paste(&folder, &built(add_bob));
     assert!(
         key.starts_with("ck_") && key.trim_end().len() == 59,
         "a key alone"
     );
-    paste(&folder, &format!("{config} ckc share {id} bob"));
-    let shares = paste(&folder, &format!("{config} ckc shares {id}"));
+    paste(&folder, &with_id(share));
+    let shared_with = paste(&folder, &with_id(shares));
     assert_eq!(
-        shares.split_whitespace().collect::<Vec<_>>(),
+        shared_with.split_whitespace().collect::<Vec<_>>(),
         ["nora", "bob"]
     );
 
@@ -203,9 +234,7 @@ fn a_first_start_makes_all_and_its_lines_work_when_pasted() {
         (files(&data), profile, ring) == before,
         "nothing is made anew"
     );
-    paste(
-        &folder,
-        &format!("{config} ckc download {id} -o copy-2.pdf"),
-    );
+    paste(&folder, &with_id(download).replace("copy.pdf", "again.pdf"));
+    assert_eq!(fs::read(folder.join("again.pdf")).unwrap(), b"of substance");
     service.stop();
 }

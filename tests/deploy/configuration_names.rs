@@ -3,40 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crypt_keeper_server::config::{ENV_PREFIX, KEYS, Key};
+
 use crate::{read, repository};
-
-const PREFIX: &str = "CRYPT_KEEPER__";
-
-/// The names of docs/configuration.md, without the prefix.
-const KNOWN: &[&str] = &[
-    "DATA_DIR",
-    "HTTP__LISTEN",
-    "HTTP__PUBLIC_URL",
-    "HTTP__TLS__CERT_FILE",
-    "HTTP__TLS__KEY_FILE",
-    "HTTP__TRUSTED_PROXIES",
-    "HTTP__ALLOW_PLAIN",
-    "METADATA__BACKEND",
-    "METADATA__POSTGRES__URL",
-    "METADATA__POSTGRES__URL_FILE",
-    "METADATA__POSTGRES__POOL_SIZE",
-    "METADATA__MIGRATE_ON_START",
-    "BLOBS__BACKEND",
-    "BLOBS__S3__BUCKET",
-    "BLOBS__S3__REGION",
-    "BLOBS__S3__ENDPOINT",
-    "BLOBS__S3__PUBLIC_ENDPOINT",
-    "BLOBS__S3__PATH_STYLE",
-    "KEYS__BACKEND",
-    "KEYS__ALGORITHM",
-    "KEYS__MASTER_KEY_FILE",
-    "KEYS__MASTER_KEY_COMMAND",
-    "KEYS__SEALED__URL",
-    "KEYS__SEALED__URL_FILE",
-    "V1__QUERY_AUTH",
-    "LOG__FORMAT",
-    "LOG__FILTER",
-];
 
 #[test]
 fn every_name_in_the_files_of_deployment_is_one_that_the_service_knows() {
@@ -44,14 +13,16 @@ fn every_name_in_the_files_of_deployment_is_one_that_the_service_knows() {
         repository("docker-compose.yml"),
         repository("Dockerfile"),
         repository("docs/deployment.md"),
+        repository("docs/operations.md"),
     ];
     collect(&repository("deploy"), &mut files);
+    let known: BTreeSet<String> = KEYS.iter().map(Key::variable).collect();
     let mut unknown = Vec::new();
     let mut seen = BTreeSet::new();
     for file in files {
         for name in names(&read(&file)) {
-            if !KNOWN.contains(&name.as_str()) {
-                unknown.push(format!("{}: {PREFIX}{name}", file.display()));
+            if !known.contains(&name) {
+                unknown.push(format!("{}: {name}", file.display()));
             }
             seen.insert(name);
         }
@@ -59,11 +30,12 @@ fn every_name_in_the_files_of_deployment_is_one_that_the_service_knows() {
     assert!(unknown.is_empty(), "{}", unknown.join("\n"));
     // The search itself works: these are in more than one file.
     for name in [
-        "HTTP__LISTEN",
-        "KEYS__MASTER_KEY_FILE",
-        "HTTP__TRUSTED_PROXIES",
+        "http.listen",
+        "keys.master_key_file",
+        "http.trusted_proxies",
     ] {
-        assert!(seen.contains(name), "{name} was not found");
+        let key = KEYS.iter().find(|key| key.name == name).unwrap();
+        assert!(seen.contains(&key.variable()), "{name} was not found");
     }
 }
 
@@ -83,8 +55,11 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 fn names(text: &str) -> impl Iterator<Item = String> {
-    text.split(PREFIX).skip(1).map(|rest| {
-        rest.chars()
+    let prefix = format!("{ENV_PREFIX}__");
+    let starts: Vec<_> = text.match_indices(&prefix).map(|(at, _)| at).collect();
+    starts.into_iter().map(|at| {
+        text[at..]
+            .chars()
             .take_while(|c| matches!(c, 'A'..='Z' | '0'..='9' | '_'))
             .collect()
     })

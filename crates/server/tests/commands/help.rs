@@ -1,41 +1,41 @@
 //! `--help`, and completions.
 
+use clap::CommandFactory as _;
+use crypt_keeper_server::commands::Cli;
+
 use crate::desk::Desk;
 
-const COMMANDS: &[&str] = &[
-    "setup",
-    "doctor",
-    "migrate",
-    "config check",
-    "user add",
-    "user list",
-    "user disable",
-    "user enable",
-    "api-key create",
-    "api-key list",
-    "api-key revoke",
-    "documents list",
-    "documents show",
-    "keys list",
-    "keys rotate",
-    "master-key new",
-    "master-key rotate",
-    "master-key prune",
-    "master-key status",
-    "audit list",
-    "healthcheck",
-    "completions",
-];
+/// Every command that does something, as it is typed.
+fn commands() -> Vec<String> {
+    fn collect(command: &clap::Command, words: &str, found: &mut Vec<String>) {
+        let mut subcommands = command.get_subcommands().peekable();
+        if subcommands.peek().is_none() {
+            found.push(words.trim_start().to_owned());
+        }
+        for subcommand in subcommands {
+            collect(
+                subcommand,
+                &format!("{words} {}", subcommand.get_name()),
+                found,
+            );
+        }
+    }
+    let mut found = Vec::new();
+    collect(&Cli::command(), "", &mut found);
+    found
+}
 
 #[test]
 fn every_command_teaches_by_an_example() {
     let desk = Desk::bare();
-    for command in COMMANDS {
+    let commands = commands();
+    assert!(commands.len() > 20, "{commands:?}");
+    for command in commands.iter().filter(|command| *command != "serve") {
         let mut words: Vec<_> = command.split(' ').collect();
         words.push("--help");
         let ran = desk.run(&words);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{command}");
-        let example = format!("crypt-keeper {}", words[..words.len() - 1].join(" "));
+        let example = format!("crypt-keeper {command}");
         let shown = ran
             .stdout
             .replace("\"crypt-keeper\", \"healthcheck\"", &example);
