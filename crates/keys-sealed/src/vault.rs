@@ -3,7 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
 use crypt_keeper_domain::ports::{
-    KeyRegistry, KeyVault, PrivateKeys, Probe, ProbeError, Purpose, VaultError, WrapContext,
+    KeyRegistry, KeyVault, OldWrap, PrivateKeys, Probe, ProbeError, Purpose, VaultError,
+    WrapContext,
 };
 use crypt_keeper_keys::{LocalVault, PairInspection, VaultConfig};
 use crypt_keeper_secret::DocumentKey;
@@ -84,6 +85,10 @@ impl KeyVault for SealedVault {
         purpose: Purpose,
     ) -> Result<DocumentKey, VaultError> {
         self.local.unwrap(wrapped, document, purpose).await
+    }
+
+    async fn rewrap(&self, old: &[OldWrap]) -> Vec<Result<WrappedKey, VaultError>> {
+        self.local.rewrap(old).await
     }
 }
 

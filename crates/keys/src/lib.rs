@@ -17,6 +17,7 @@ mod pairs;
 mod pool;
 mod private_halves;
 mod probe;
+mod rewrapping;
 mod vault;
 mod wrapping;
 

@@ -3,9 +3,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crypt_keeper_crypto::{self as crypto, PublicHalf as ParsedPublicHalf};
+use crypt_keeper_crypto::{self as crypto, PrivateHalf, PublicHalf as ParsedPublicHalf};
 use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
-use crypt_keeper_domain::ports::{KeyRegistry, KeyVault, Purpose, VaultError, WrapContext};
+use crypt_keeper_domain::ports::{
+    KeyRegistry, KeyVault, OldWrap, Purpose, VaultError, WrapContext,
+};
 use crypt_keeper_secret::{DocumentKey, SecretBytes};
 
 use crate::error::PairError;
@@ -120,6 +122,24 @@ impl<H: PrivateHalves> LocalVault<H> {
             .await
     }
 
+    /// What opens a wrapped key, if the state of its pair allows it.
+    pub(crate) async fn private_half(
+        &self,
+        wrapped: &WrappedKey,
+        purpose: Purpose,
+    ) -> Result<PrivateHalf, VaultError> {
+        let serial = wrapped.serial;
+        let pair = self.pairs.find(serial).await?;
+        require_same_algorithm(wrapped, &pair.identity)?;
+        if !pair.allows(purpose) {
+            if !pair.state.may_rewrap() {
+                self.opened.forget(serial);
+            }
+            return Err(VaultError::Refused(serial));
+        }
+        self.opened.get(&pair.identity).await
+    }
+
     /// How it wraps new document keys.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
@@ -161,15 +181,7 @@ impl<H: PrivateHalves> KeyVault for LocalVault<H> {
         purpose: Purpose,
     ) -> Result<DocumentKey, VaultError> {
         let serial = wrapped.serial;
-        let pair = self.pairs.find(serial).await?;
-        require_same_algorithm(wrapped, &pair.identity)?;
-        if !pair.allows(purpose) {
-            if !pair.state.may_rewrap() {
-                self.opened.forget(serial);
-            }
-            return Err(VaultError::Refused(serial));
-        }
-        let private_half = self.opened.get(&pair.identity).await?;
+        let private_half = self.private_half(wrapped, purpose).await?;
         let bytes = wrapped.bytes.clone();
         let commitment = crypto::KeyCommitment::from_bytes(*wrapped.commitment.as_bytes());
         self.pool
@@ -183,5 +195,9 @@ impl<H: PrivateHalves> KeyVault for LocalVault<H> {
                 Ok(key)
             })
             .await
+    }
+
+    async fn rewrap(&self, old: &[OldWrap]) -> Vec<Result<WrappedKey, VaultError>> {
+        self.rewrap_all(old).await
     }
 }

@@ -7,7 +7,7 @@ use crypt_keeper_domain::ports::{VaultError, WrapContext};
 use crypt_keeper_secret::DocumentKey;
 
 use crate::error::PairError;
-use crate::pairs::Pairs;
+use crate::pairs::{ActivePair, Pairs};
 
 /// A parsed public half.
 pub trait Wraps: Clone + Send + Sync + 'static {
@@ -59,17 +59,26 @@ pub async fn wrap<P: Wraps>(
     let active = pairs
         .active(&context.scope, algorithm, context.refused)
         .await?;
+    wrap_under(&active, key, context.document)
+}
+
+/// Wraps a document key under a pair that is known to be active: CPU work and nothing else.
+pub(crate) fn wrap_under<P: Wraps>(
+    active: &ActivePair<P>,
+    key: &DocumentKey,
+    document: DocumentId,
+) -> Result<WrappedKey, VaultError> {
     let serial = active.serial;
     let bytes = active
         .public_half
-        .wrap_key(key, serial, context.document)
+        .wrap_key(key, serial, document)
         .map_err(|error| PairError::wrap(serial, error))?;
-    let commitment = crypto::KeyCommitment::of(key, context.document.as_bytes())
+    let commitment = crypto::KeyCommitment::of(key, document.as_bytes())
         .map_err(|error| VaultError::Backend(Box::new(error)))?;
     Ok(WrappedKey {
         algorithm: active.algorithm,
         serial,
-        scope: active.scope,
+        scope: active.scope.clone(),
         bytes,
         commitment: KeyCommitment::from_bytes(*commitment.as_bytes()),
     })

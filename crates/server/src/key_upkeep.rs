@@ -1,5 +1,6 @@
-//! The job that rotates key pairs by age and carries out destructions that are due. Every instance
-//! runs it: of those that meet on a pair, one changes it.
+//! The job that rotates key pairs by age, carries out destructions that are due, and rewraps
+//! documents out of compromised pairs. Every instance runs it: of those that meet on a pair, one
+//! changes it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +16,15 @@ use prometheus_client::registry::Registry;
 
 use crate::config::Keys;
 use crate::error::Chain;
+use crate::key_rewrap::{KeyRewrap, RewrapMetrics};
 use crate::ports::Ports;
 
 /// How soon after its start an instance looks for the first time, at least and at most.
 const FIRST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 /// How long it waits until it looks again, at least and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(240), Duration::from_secs(360));
+/// The same of compromised pairs, whose documents nobody can read until they are rewrapped.
+const AGAIN_COMPROMISED: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(30));
 
 /// What the job counts.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +32,7 @@ pub struct KeyUpkeepMetrics {
     rotations: Counter,
     destructions: Counter,
     failures: Counter,
+    rewrap: RewrapMetrics,
 }
 
 impl KeyUpkeepMetrics {
@@ -52,6 +57,7 @@ impl KeyUpkeepMetrics {
         ] {
             registry.register(name, help, counter.clone());
         }
+        self.rewrap.register(registry);
     }
 }
 
@@ -59,6 +65,7 @@ impl KeyUpkeepMetrics {
 #[derive(Debug)]
 pub struct KeyUpkeep {
     keep_up: KeepUpKeys,
+    rewrap: KeyRewrap,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     metrics: KeyUpkeepMetrics,
@@ -83,63 +90,99 @@ impl KeyUpkeep {
                 algorithm: keys.algorithm,
                 rotate_after: keys.rotate_after,
             },
+            rewrap: KeyRewrap::new(ports, keys, metrics.rewrap.clone()),
             clock,
             entropy,
             metrics,
         }
     }
 
-    /// Looks again and again, at moments that no two instances share.
+    /// Looks again and again, at moments that no two instances share. A rewrap may take hours, in
+    /// which pairs are rotated and destroyed all the same.
     pub async fn run(self) {
-        let mut pause = self.between(FIRST);
-        loop {
-            tokio::time::sleep(pause).await;
-            self.look().await;
-            pause = self.between(AGAIN);
-        }
+        let Self {
+            keep_up,
+            rewrap,
+            clock,
+            entropy,
+            metrics,
+        } = self;
+        let calls = Calls { clock, entropy };
+        tokio::join!(
+            keep_up_again_and_again(&keep_up, &calls, &metrics),
+            rewrap_again_and_again(rewrap, &calls, &metrics),
+        );
     }
+}
 
-    async fn look(&self) {
-        let done = match self.call() {
-            Ok(call) => self.keep_up.run(&call).await,
+async fn keep_up_again_and_again(keep_up: &KeepUpKeys, calls: &Calls, metrics: &KeyUpkeepMetrics) {
+    let mut pause = calls.between(FIRST);
+    loop {
+        tokio::time::sleep(pause).await;
+        let done = match calls.call() {
+            Ok(call) => keep_up.run(&call).await,
             Err(error) => Err(error),
         };
         match done {
-            Ok(done) => self.tell(&done),
+            Ok(done) => tell(&done, metrics),
             Err(error) => {
-                self.metrics.failures.inc();
+                metrics.failures.inc();
                 tracing::warn!(
                     error = %Chain(&error),
                     "cannot know whether key pairs are due for rotation or destruction"
                 );
             }
         }
+        pause = calls.between(AGAIN);
     }
+}
 
-    fn tell(&self, done: &KeptUp) {
-        for rotation in &done.rotations {
-            self.metrics.rotations.inc();
-            tracing::info!(
-                scope = %rotation.active.scope,
-                active = %rotation.active.serial,
-                deactivated = rotation.deactivated.as_ref().map(|old| old.serial.get()),
-                "rotated a key pair because of its age"
-            );
+async fn rewrap_again_and_again(mut rewrap: KeyRewrap, calls: &Calls, metrics: &KeyUpkeepMetrics) {
+    let mut pause = calls.between(FIRST);
+    loop {
+        tokio::time::sleep(pause).await;
+        match calls.call() {
+            Ok(call) => rewrap.look(&call).await,
+            Err(error) => {
+                metrics.failures.inc();
+                tracing::warn!(error = %Chain(&error), "cannot look for compromised key pairs");
+            }
         }
-        for step in &done.destroyed {
-            self.metrics.destructions.inc();
-            tracing::info!(serial = %step.pair.serial, "destroyed a key pair that was due");
-        }
-        for (serial, error) in &done.failures {
-            self.metrics.failures.inc();
-            tracing::warn!(
-                %serial,
-                error = %Chain(error),
-                "what is due for a key pair did not work: it is tried again"
-            );
-        }
+        pause = calls.between(AGAIN_COMPROMISED);
     }
+}
 
+fn tell(done: &KeptUp, metrics: &KeyUpkeepMetrics) {
+    for rotation in &done.rotations {
+        metrics.rotations.inc();
+        tracing::info!(
+            scope = %rotation.active.scope,
+            active = %rotation.active.serial,
+            deactivated = rotation.deactivated.as_ref().map(|old| old.serial.get()),
+            "rotated a key pair because of its age"
+        );
+    }
+    for step in &done.destroyed {
+        metrics.destructions.inc();
+        tracing::info!(serial = %step.pair.serial, "destroyed a key pair that was due");
+    }
+    for (serial, error) in &done.failures {
+        metrics.failures.inc();
+        tracing::warn!(
+            %serial,
+            error = %Chain(error),
+            "what is due for a key pair did not work: it is tried again"
+        );
+    }
+}
+
+/// Makes what the use cases are told of the job's calls.
+struct Calls {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Calls {
     fn call(&self) -> Result<CallContext, Error> {
         Ok(CallContext {
             caller: Caller::system(),

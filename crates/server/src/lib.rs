@@ -12,6 +12,7 @@ pub mod error;
 pub mod first_start;
 pub mod hardening;
 pub mod http;
+mod key_rewrap;
 pub mod key_upkeep;
 pub mod logging;
 pub mod ports;

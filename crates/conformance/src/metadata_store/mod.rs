@@ -6,6 +6,7 @@ mod insert;
 mod pages;
 mod release;
 mod rewrap;
+mod walk;
 
 pub use access::{find_shows_only_the_callers_entries, grant_is_idempotent, revoked_is_gone};
 pub use change::change_needs_the_seen_version;
@@ -19,6 +20,7 @@ pub use rewrap::{
     exposed_stays_exposed, rewrap_changes_the_wrap_alone,
     rewrap_needs_the_seen_serial_and_an_active_pair, wrapped_documents_are_counted,
 };
+pub use walk::wraps_are_walked;
 
 /// Makes a test of every law of `MetadataStore`; takes an expression whose future gives
 /// `Option<impl StoreHarness>`.
@@ -45,6 +47,7 @@ macro_rules! metadata_store_laws {
                 rewrap_changes_the_wrap_alone,
                 exposed_stays_exposed,
                 wrapped_documents_are_counted,
+                wraps_are_walked,
             ]
         );
     };

@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::ports::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
-    ReleaseOutcome, Rewrap, RewrapOutcome, StoreError, WalkStep, Walked,
+    ReleaseOutcome, Rewrap, RewrapOutcome, StoreError, WalkStep, Walked, Wraps,
 };
 
 #[async_trait]
@@ -199,12 +199,31 @@ impl MetadataStore for MemoryStore {
     ) -> Result<Walked, StoreError> {
         let mut rows = self.rows()?;
         let (documents, next) = rows.step(step);
-        let needs_it = |document: &&mut Document| {
-            document.wrapped_key.serial == serial && document.state != DocumentState::Deleted
-        };
+        let needs_it = |document: &&mut Document| needs(document, serial);
         let count = documents.into_iter().filter(needs_it).count() as u64;
         Ok(Walked { count, next })
     }
+
+    async fn wraps_under(&self, serial: Serial, step: &WalkStep) -> Result<Wraps, StoreError> {
+        let mut rows = self.rows()?;
+        let (documents, next) = rows.step(step);
+        let documents: Vec<Document> = documents
+            .into_iter()
+            .filter(|document| needs(document, serial))
+            .map(|document| document.clone())
+            .collect();
+        let wrap = |document: Document| {
+            let whole = pair_of(&rows, &document).map(drop);
+            (document.id, whole.map(|()| document.wrapped_key))
+        };
+        let found = documents.into_iter().map(wrap).collect();
+        Ok(Wraps { found, next })
+    }
+}
+
+/// Whether a document would be lost with a pair.
+fn needs(document: &Document, serial: Serial) -> bool {
+    document.wrapped_key.serial == serial && document.state != DocumentState::Deleted
 }
 
 /// Whether the pair that a wrap names is active, and of the wrap's scope and algorithm.

@@ -20,6 +20,8 @@ use crate::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey}
 /// - `destroyed_opens_nothing`, and destroying again is harmless.
 /// - `purpose_is_held_to_the_state`: compromised pairs unwrap for rewrapping only, suspended and
 ///   destroyed ones not at all.
+/// - `rewrapped_is_unwrapped`: to the same key, under the active pair of the document's scope; what
+///   does not open is answered in its place, and does not stop the rest.
 #[async_trait]
 pub trait KeyVault: Debug + Send + Sync + 'static {
     /// Makes a key pair, keeps its private half under `serial`, and tests that what the public
@@ -61,6 +63,46 @@ pub trait KeyVault: Debug + Send + Sync + 'static {
         document: DocumentId,
         purpose: Purpose,
     ) -> Result<DocumentKey, VaultError>;
+
+    /// Unwraps document keys for rewrapping, and wraps each under the active pair of its document's
+    /// scope. Each is answered in its place, with what [`unwrap`](Self::unwrap) and
+    /// [`wrap`](Self::wrap) answer, which is what this does unless a vault knows better: one after
+    /// the other. A vault with threads of its own does as many at once as suits it, and whoever
+    /// waits for an unwrap meanwhile.
+    async fn rewrap(&self, old: &[OldWrap]) -> Vec<Result<WrappedKey, VaultError>> {
+        let mut answers = Vec::with_capacity(old.len());
+        for one in old {
+            let key = self.unwrap(&one.wrapped, one.document, Purpose::Rewrap);
+            answers.push(match key.await {
+                Ok(key) => self.wrap(&key, &one.context()).await,
+                Err(error) => Err(error),
+            });
+        }
+        answers
+    }
+}
+
+/// A wrap that is to be replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldWrap {
+    /// The document whose key it is.
+    pub document: DocumentId,
+    /// The wrap; its scope is the document's.
+    pub wrapped: WrappedKey,
+    /// As in [`WrapContext::refused`].
+    pub refused: Option<Serial>,
+}
+
+impl OldWrap {
+    /// What the new wrap is made for.
+    #[must_use]
+    pub fn context(&self) -> WrapContext {
+        WrapContext {
+            document: self.document,
+            scope: self.wrapped.scope.clone(),
+            refused: self.refused,
+        }
+    }
 }
 
 /// What a document key is wrapped for.

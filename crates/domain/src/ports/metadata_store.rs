@@ -31,6 +31,7 @@ use crate::model::{
 /// - `exposed_stays_exposed`: documents under a compromised pair are marked, by the mark or by the
 ///   rewrap that takes them away from it, and so are those that had left it before.
 /// - `wrapped_documents_are_counted`: each live one once, whatever the steps.
+/// - `wraps_are_walked`: those of the live documents of a pair, each once, whatever the steps.
 ///
 /// Stores that can be away keep those of `crypt_keeper_conformance::outage` too, and stores that
 /// can lock a row those of `crypt_keeper_conformance::row_locks`: no insert and no rewrap after its
@@ -124,6 +125,11 @@ pub trait MetadataStore: Debug + Send + Sync + 'static {
     /// deleted. Expired ones count until they are: a legal hold may keep them.
     async fn count_wrapped_by(&self, serial: Serial, step: &WalkStep)
     -> Result<Walked, StoreError>;
+
+    /// The wraps of those documents of a step that [`count_wrapped_by`](Self::count_wrapped_by)
+    /// counts, in order of class and id. A wrap that cannot be read is answered with
+    /// [`StoreError::Corrupt`] in its place: it does not hide the others.
+    async fn wraps_under(&self, serial: Serial, step: &WalkStep) -> Result<Wraps, StoreError>;
 }
 
 /// What became of an insert.
@@ -274,6 +280,15 @@ impl Default for WalkStep {
 pub struct Walked {
     /// How many documents it was about.
     pub count: u64,
+    /// Where the next step begins; `None` if this was the last.
+    pub next: Option<DocumentId>,
+}
+
+/// The wraps that a step of a walk found.
+#[derive(Debug)]
+pub struct Wraps {
+    /// Whose they are, and what they are.
+    pub found: Vec<(DocumentId, Result<WrappedKey, StoreError>)>,
     /// Where the next step begins; `None` if this was the last.
     pub next: Option<DocumentId>,
 }

@@ -25,10 +25,10 @@ pub use clock::Clock;
 pub use entropy::{Entropy, EntropyError, EntropyExt};
 pub use error::{BoxError, StoreError};
 pub use key_registry::{DuePairs, KeyRegistry, RegistryChange};
-pub use key_vault::{KeyVault, Purpose, VaultError, WrapContext};
+pub use key_vault::{KeyVault, OldWrap, Purpose, VaultError, WrapContext};
 pub use metadata_store::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
-    ReleaseOutcome, Rewrap, RewrapOutcome, WalkStep, Walked,
+    ReleaseOutcome, Rewrap, RewrapOutcome, WalkStep, Walked, Wraps,
 };
 pub use private_keys::{PrivateKeys, SealedPrivateHalf};
 pub use probe::{Probe, ProbeError};

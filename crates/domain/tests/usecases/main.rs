@@ -17,6 +17,8 @@ mod key_destruction;
 mod key_life;
 mod key_pairs;
 mod meddling;
+mod rewrap;
+mod rewrap_cases;
 mod share;
 mod upload;
 mod users;

@@ -9,9 +9,9 @@ use crypt_keeper_domain::model::{
     Scope, Serial, WrappedKey,
 };
 use crypt_keeper_domain::ports::{
-    Change, DocumentChange, DocumentFilter, Found, InsertOutcome, KeyVault, MetadataStore, Purpose,
-    Release, ReleaseOutcome, Rewrap, RewrapOutcome, StoreError, VaultError, WalkStep, Walked,
-    WrapContext,
+    Change, DocumentChange, DocumentFilter, Found, InsertOutcome, KeyVault, MetadataStore, OldWrap,
+    Purpose, Release, ReleaseOutcome, Rewrap, RewrapOutcome, StoreError, VaultError, WalkStep,
+    Walked, WrapContext, Wraps,
 };
 use crypt_keeper_secret::DocumentKey;
 
@@ -88,6 +88,12 @@ impl KeyVault for MeddledVault {
         let answer = self.inner.unwrap(wrapped, document, purpose).await;
         self.meddle().await;
         answer
+    }
+
+    async fn rewrap(&self, old: &[OldWrap]) -> Vec<Result<WrappedKey, VaultError>> {
+        let answers = self.inner.rewrap(old).await;
+        self.meddle().await;
+        answers
     }
 }
 
@@ -202,5 +208,9 @@ impl MetadataStore for MeddledStore {
         step: &WalkStep,
     ) -> Result<Walked, StoreError> {
         self.inner.count_wrapped_by(serial, step).await
+    }
+
+    async fn wraps_under(&self, serial: Serial, step: &WalkStep) -> Result<Wraps, StoreError> {
+        self.inner.wraps_under(serial, step).await
     }
 }

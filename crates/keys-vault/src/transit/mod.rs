@@ -11,9 +11,12 @@ use async_trait::async_trait;
 use crypt_keeper_crypto::wrap::transit::{TransitPublicHalf, ciphertext};
 use crypt_keeper_crypto::{self as crypto, random_bytes};
 use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
-use crypt_keeper_domain::ports::{KeyRegistry, KeyVault, Purpose, VaultError, WrapContext};
+use crypt_keeper_domain::ports::{
+    KeyRegistry, KeyVault, OldWrap, Purpose, VaultError, WrapContext,
+};
 use crypt_keeper_keys::{PairError, Pairs, parse_transit_public_half, require_same_algorithm};
 use crypt_keeper_secret::DocumentKey;
+use futures_util::stream::{self, StreamExt as _};
 
 use self::keys::TransitKeys;
 use crate::call::CallError;
@@ -149,6 +152,16 @@ impl TransitVault {
     }
 }
 
+/// How many calls a rewrap has under way.
+const REWRAPS_AT_ONCE: usize = 8;
+
+impl TransitVault {
+    async fn rewrap_one(&self, old: &OldWrap) -> Result<WrappedKey, VaultError> {
+        let key = self.unwrap(&old.wrapped, old.document, Purpose::Rewrap);
+        self.wrap(&key.await?, &old.context()).await
+    }
+}
+
 #[async_trait]
 impl KeyVault for TransitVault {
     async fn create(
@@ -203,6 +216,12 @@ impl KeyVault for TransitVault {
             .check(&key, document.as_bytes())
             .map_err(|error| PairError::commitment(serial, error))?;
         Ok(key)
+    }
+
+    /// As many calls at once as keep a Vault busy that others need, too.
+    async fn rewrap(&self, old: &[OldWrap]) -> Vec<Result<WrappedKey, VaultError>> {
+        let works: Vec<_> = old.iter().map(|one| self.rewrap_one(one)).collect();
+        stream::iter(works).buffered(REWRAPS_AT_ONCE).collect().await
     }
 }
 

@@ -1,7 +1,7 @@
 //! The one writer of results: they go to stdout, all else to stderr.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use serde::Serialize;
 
@@ -10,9 +10,13 @@ use super::escape::escape_json;
 
 /// Where a command says what it found and did.
 pub struct Output {
-    results: Box<dyn Write>,
-    notes: Box<dyn Write>,
+    results: Box<dyn Write + Send>,
+    notes: Box<dyn Write + Send>,
     results_written: usize,
+    /// Whether notes are read by a person at a terminal.
+    at_terminal: bool,
+    /// Whether the terminal shows a line that is to be written over.
+    line_is_open: bool,
 }
 
 impl Output {
@@ -23,6 +27,8 @@ impl Output {
             results: Box::new(io::stdout()),
             notes: Box::new(io::stderr()),
             results_written: 0,
+            at_terminal: io::stderr().is_terminal(),
+            line_is_open: false,
         }
     }
 
@@ -31,6 +37,7 @@ impl Output {
     /// # Errors
     /// [`Failure::ReaderGone`], [`Failure::Output`].
     pub fn result(&mut self, text: impl Display) -> Result<(), Failure> {
+        self.close_line();
         // One write a line: two processes that share a pipe do not cut each other's lines.
         let text = format!("{text}\n");
         self.results.write_all(text.as_bytes())?;
@@ -56,8 +63,29 @@ impl Output {
     /// Something for the person at the terminal, which is no part of the result. Nothing depends
     /// on its being read.
     pub fn note(&mut self, text: impl Display) {
+        self.close_line();
         let text = format!("{text}\n");
         let _ = self.notes.write_all(text.as_bytes());
+    }
+
+    /// Whether a person at a terminal reads the notes.
+    pub(super) fn at_terminal(&self) -> bool {
+        self.at_terminal
+    }
+
+    /// How far something is, on one line of the terminal, over what it showed before.
+    pub(super) fn progress(&mut self, text: impl Display) {
+        // EL, erase in line (ECMA-48, 8.3.41).
+        let text = format!("\r{text}\x1b[K");
+        let _ = self.notes.write_all(text.as_bytes());
+        let _ = self.notes.flush();
+        self.line_is_open = true;
+    }
+
+    fn close_line(&mut self) {
+        if std::mem::take(&mut self.line_is_open) {
+            let _ = self.notes.write_all(b"\n");
+        }
     }
 }
 

@@ -142,6 +142,12 @@ pub const KEYS: &[Key] = &[
          and m, h, d or w; or never",
     ),
     key(
+        "keys.rewrap_rate",
+        "500",
+        "how many documents a second an instance rewraps at most, by itself, out of a compromised \
+         key pair: a number, or unlimited",
+    ),
+    key(
         "keys.master_key_file",
         "",
         "master key ring, mode 0600; `crypt-keeper master-key new FILE` makes one; read again when it \

@@ -1,3 +1,4 @@
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ pub struct Keys {
     pub scope: ScopePolicy,
     /// How long a pair wraps; `None`: until somebody rotates it.
     pub rotate_after: Option<Duration>,
+    /// How many documents a second are rewrapped out of compromised pairs; `None`: as many as the
+    /// machine gives.
+    pub rewrap_rate: Option<NonZeroU32>,
     /// Where the master key comes from; `None`: only the embedded default may make its own.
     pub master_key: Option<MasterKey>,
     /// The database of the sealed private halves; `None`: beside the metadata.
@@ -62,6 +66,9 @@ impl KeysBackend {
 
 /// How long a pair wraps unless told otherwise: 90 days.
 const ROTATE_AFTER: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// How many documents a second are rewrapped unless told otherwise: a fifth of a processor, or so.
+const REWRAP_RATE: NonZeroU32 = NonZeroU32::new(500).unwrap();
 
 /// What can be unwrapped in this process.
 const ALGORITHMS: [Algorithm; 3] = [
@@ -112,6 +119,14 @@ impl Keys {
                 _ => parse_duration(text).ok().map(Some),
             },
         )?;
+        let rewrap_rate = values.parse(
+            "keys.rewrap_rate",
+            "a number of documents a second, 1 or more, or unlimited is needed",
+            |text| match text {
+                "unlimited" => Some(None),
+                _ => text.parse().ok().map(Some),
+            },
+        )?;
         let command = values.parse(
             "keys.master_key_command",
             "a command and its arguments are needed",
@@ -133,6 +148,7 @@ impl Keys {
             algorithm: algorithm.unwrap_or(backend.algorithms()[0]),
             scope: scope.unwrap_or_default(),
             rotate_after: rotate_after.unwrap_or(Some(ROTATE_AFTER)),
+            rewrap_rate: rewrap_rate.unwrap_or(Some(REWRAP_RATE)),
             master_key,
             sealed_url: values.secret_url("keys.sealed.url", "keys.sealed.url_file")?,
             vault: HashiCorpVault::read(values)?,
@@ -159,12 +175,16 @@ impl Keys {
         let rotate_after = self
             .rotate_after
             .map_or_else(|| "never".to_owned(), show_duration);
+        let rewrap_rate = self
+            .rewrap_rate
+            .map_or_else(|| quoted("unlimited"), |rate| rate.to_string());
         let url = self.sealed_url.as_ref();
         let mut rows = vec![
             ("keys.backend", Some(quoted(self.backend.as_str()))),
             ("keys.algorithm", Some(quoted(self.algorithm.as_str()))),
             ("keys.scope", Some(quoted(scope))),
             ("keys.rotate_after", Some(quoted(&rotate_after))),
+            ("keys.rewrap_rate", Some(rewrap_rate)),
             ("keys.master_key_file", file),
             ("keys.master_key_command", command),
             ("keys.sealed.url", url.map(|url| quoted(&url.to_string()))),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
-use crypt_keeper_domain::ports::{KeyVault, Probe, ProbeError, Purpose, VaultError, WrapContext};
+use crypt_keeper_domain::ports::{
+    KeyVault, OldWrap, Probe, ProbeError, Purpose, VaultError, WrapContext,
+};
 use crypt_keeper_keys_sealed::{PairInspection, SealedVault, SealedVaultConfig};
 use crypt_keeper_secret::DocumentKey;
 
@@ -191,6 +193,10 @@ impl KeyVault for Vault {
         purpose: Purpose,
     ) -> Result<DocumentKey, VaultError> {
         self.keys().unwrap(wrapped, document, purpose).await
+    }
+
+    async fn rewrap(&self, old: &[OldWrap]) -> Vec<Result<WrappedKey, VaultError>> {
+        self.keys().rewrap(old).await
     }
 }
 

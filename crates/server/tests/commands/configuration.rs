@@ -39,6 +39,7 @@ fn what_is_in_force_is_shown_with_where_it_stands_and_without_secrets() {
     keys.algorithm = "CK-HPKE-XWING"
     keys.scope = "shared"
     keys.rotate_after = "90d"
+    keys.rewrap_rate = 500
     # keys.master_key_file is not set
     # keys.master_key_command is not set
     # keys.sealed.url is not set

@@ -85,6 +85,8 @@ async fn what_happens_is_counted() {
     counted.sort_unstable();
     assert_snapshot!(counted.join("\n"), @r#"
     crypt_keeper_authentication_failures_total 1
+    crypt_keeper_documents_rewrapped_total 0
+    crypt_keeper_documents_to_rewrap 0
     crypt_keeper_downloads_granted_total 2
     crypt_keeper_http_requests_in_flight 1
     crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/download_url/{id}/",method="GET",status="200"} 2
@@ -99,6 +101,7 @@ async fn what_happens_is_counted() {
     crypt_keeper_ready{part="blobs"} 1
     crypt_keeper_ready{part="keys"} 1
     crypt_keeper_releases_refused_total 1
+    crypt_keeper_rewrap_failures_total 0
     crypt_keeper_shares_granted_total 1
     crypt_keeper_uploads_granted_total 1
     "#);

@@ -15,6 +15,7 @@ mod pool;
     )
 )]
 mod queries;
+mod rewraps;
 mod store;
 mod tls;
 mod url;

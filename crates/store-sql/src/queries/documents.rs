@@ -5,7 +5,7 @@ use crypt_keeper_domain::model::{
 };
 use crypt_keeper_domain::ports::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
-    ReleaseOutcome, Rewrap, RewrapOutcome, StoreError, WalkStep, Walked,
+    ReleaseOutcome, Rewrap, RewrapOutcome, StoreError, WalkStep, Walked, Wraps,
 };
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
@@ -167,6 +167,12 @@ impl MetadataStore for Store {
     ) -> Result<Walked, StoreError> {
         let step = *step;
         self.read(move |conn| wraps::count(conn, serial, step).boxed())
+            .await
+    }
+
+    async fn wraps_under(&self, serial: Serial, step: &WalkStep) -> Result<Wraps, StoreError> {
+        let step = *step;
+        self.read(move |conn| wraps::under(conn, serial, step).boxed())
             .await
     }
 }

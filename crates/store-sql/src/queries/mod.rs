@@ -9,7 +9,7 @@ mod documents;
 mod key_registry;
 mod private_keys;
 pub(super) mod schema_version;
-mod wraps;
+pub(super) mod wraps;
 
 use diesel::QueryResult;
 use diesel_async::RunQueryDsl;

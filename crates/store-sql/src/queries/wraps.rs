@@ -6,21 +6,22 @@ use std::collections::HashMap;
 use crypt_keeper_domain::model::{
     AuditAction, DocumentId, DocumentState, KeyPair, KeyState, Scope, Serial,
 };
-use crypt_keeper_domain::ports::{Rewrap, RewrapOutcome, StoreError, WalkStep, Walked};
+use crypt_keeper_domain::ports::{Rewrap, RewrapOutcome, StoreError, WalkStep, Walked, Wraps};
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, SmallInt};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::super::{Conn, dialect};
-use super::{Done, record};
+use super::super::{Conn, dialect, rewraps};
+use super::Done;
 use crate::error::Failure;
-use crate::rows::{AuditRow, row_key};
-use crate::schema::{audit, documents};
+use crate::rows::{AuditRow, KeyPairRow, WrapRow, row_key};
+use crate::schema::{audit, documents, key_pairs};
 use crate::sql_types::{Id, SqlUuid};
 
-type Key = (i16, SqlUuid);
+/// The primary key of a document's row.
+pub(in super::super) type Key = (i16, SqlUuid);
 
 /// Before every document: classes are numbers from 0 to 255.
 const FIRST: Key = (-1, SqlUuid(Uuid::nil()));
@@ -44,15 +45,17 @@ macro_rules! between {
 }
 
 /// A rewrap as the rows hold it.
-pub(super) struct NewWrap {
-    key: Key,
+pub(in super::super) struct NewWrap {
+    pub(in super::super) key: Key,
     seen_serial: Serial,
-    serial: Serial,
+    pub(in super::super) serial: Serial,
     scope: Scope,
-    algorithm: &'static str,
-    bytes: Vec<u8>,
-    commitment: Vec<u8>,
-    audit: AuditRow,
+    pub(in super::super) algorithm: &'static str,
+    pub(in super::super) bytes: Vec<u8>,
+    pub(in super::super) commitment: Vec<u8>,
+    /// Whether the pair that it leaves is compromised.
+    pub(in super::super) exposed: bool,
+    pub(in super::super) audit: AuditRow,
 }
 
 impl From<&Rewrap> for NewWrap {
@@ -66,6 +69,7 @@ impl From<&Rewrap> for NewWrap {
             algorithm: wrapped.algorithm.as_str(),
             bytes: wrapped.bytes.clone(),
             commitment: wrapped.commitment.as_bytes().to_vec(),
+            exposed: false,
             audit: (&rewrap.record.audit).into(),
         }
     }
@@ -73,11 +77,14 @@ impl From<&Rewrap> for NewWrap {
 
 /// The pairs' rows are shared first, as by inserts: whoever changes a pair waits for our commit, or
 /// has committed and is seen. Documents follow in the order of their keys, so that two who rewrap
-/// at once do not wait in a circle.
+/// at once do not wait in a circle. What is locked can be judged, and written in one go.
 pub(super) async fn rewrap(
     conn: &mut Conn,
     rewraps: Vec<NewWrap>,
 ) -> Result<Done<Vec<RewrapOutcome>>, Failure> {
+    if rewraps.is_empty() {
+        return Ok(Done::Undo(Vec::new()));
+    }
     let mut serials: Vec<_> = rewraps
         .iter()
         .flat_map(|new| [new.seen_serial.as_i64(), new.serial.as_i64()])
@@ -90,61 +97,53 @@ pub(super) async fn rewrap(
         pairs.insert(pair.serial, pair);
     }
 
-    let mut order: Vec<usize> = (0..rewraps.len()).collect();
-    order.sort_unstable_by_key(|at| (rewraps[*at].key.0, rewraps[*at].key.1.0));
-    let mut outcomes = vec![RewrapOutcome::Missing; rewraps.len()];
-    for at in order {
-        outcomes[at] = rewrap_one(conn, &rewraps[at], &pairs).await?;
+    let mut keys: Vec<Key> = rewraps.iter().map(|new| new.key).collect();
+    keys.sort_unstable_by_key(|key| (key.0, key.1.0));
+    keys.dedup();
+    let mut under = rewraps::lock(conn, keys).await?;
+    let mut outcomes = Vec::with_capacity(rewraps.len());
+    let mut written = Vec::with_capacity(rewraps.len());
+    for mut new in rewraps {
+        let left = pairs.get(&new.seen_serial);
+        let outcome = judge(
+            &new,
+            under.get(&new.key).copied(),
+            left,
+            pairs.get(&new.serial),
+        );
+        if outcome == RewrapOutcome::Rewrapped {
+            new.exposed = left.is_some_and(|pair| pair.state == KeyState::Compromised);
+            // Another one of the same document has come too late.
+            under.insert(new.key, new.serial.as_i64());
+            written.push(new);
+        }
+        outcomes.push(outcome);
     }
+    if written.is_empty() {
+        return Ok(Done::Undo(outcomes));
+    }
+    rewraps::write(conn, written).await?;
     Ok(Done::Keep(outcomes))
 }
 
-async fn rewrap_one(
-    conn: &mut Conn,
+/// `under` is the serial that the document is wrapped under, `left` and `taken` are the pair that
+/// was seen and the new one.
+fn judge(
     new: &NewWrap,
-    pairs: &HashMap<Serial, KeyPair>,
-) -> Result<RewrapOutcome, Failure> {
-    let left = pairs.get(&new.seen_serial);
-    let taken = pairs.get(&new.serial);
-    let exposed = left.is_some_and(|pair| pair.state == KeyState::Compromised);
-    let allowed = left.is_some_and(|pair| pair.scope == new.scope)
-        && taken.is_some_and(|pair| {
-            pair.state.may_wrap()
-                && pair.scope == new.scope
-                && pair.algorithm.as_str() == new.algorithm
-        });
-    if allowed {
-        let seen = documents::table
-            .find(new.key)
-            .filter(documents::key_serial.eq(new.seen_serial.as_i64()));
-        let rewrapped = diesel::update(seen)
-            .set((
-                documents::key_serial.eq(new.serial.as_i64()),
-                documents::wrap_algorithm.eq(new.algorithm),
-                documents::wrapped_key.eq(&new.bytes),
-                documents::key_commitment.eq(&new.commitment),
-                documents::key_exposed.eq(documents::key_exposed.or(exposed.into_sql::<Bool>())),
-            ))
-            .execute(conn)
-            .await?;
-        if rewrapped > 0 {
-            record(conn, std::slice::from_ref(&new.audit)).await?;
-            return Ok(RewrapOutcome::Rewrapped);
-        }
-    }
-    let serial: Option<i64> = documents::table
-        .find(new.key)
-        .select(documents::key_serial)
-        .first(conn)
-        .await
-        .optional()?;
-    Ok(match serial {
+    under: Option<i64>,
+    left: Option<&KeyPair>,
+    taken: Option<&KeyPair>,
+) -> RewrapOutcome {
+    let is_of_scope = left.is_some_and(|pair| pair.scope == new.scope);
+    let may_wrap = taken.is_some_and(|pair| {
+        pair.state.may_wrap() && pair.scope == new.scope && pair.algorithm.as_str() == new.algorithm
+    });
+    match under {
         None => RewrapOutcome::Missing,
-        Some(serial) if serial == new.seen_serial.as_i64() && !allowed => {
-            RewrapOutcome::KeyPairNotActive
-        }
-        Some(_) => RewrapOutcome::Stale,
-    })
+        Some(serial) if serial != new.seen_serial.as_i64() => RewrapOutcome::Stale,
+        Some(_) if is_of_scope && may_wrap => RewrapOutcome::Rewrapped,
+        Some(_) => RewrapOutcome::KeyPairNotActive,
+    }
 }
 
 pub(super) async fn mark_exposed(
@@ -189,6 +188,39 @@ pub(super) async fn count(
         .await?;
     Ok(Walked {
         count: count.unsigned_abs(),
+        next: last.map(document_id).transpose()?,
+    })
+}
+
+pub(super) async fn under(
+    conn: &mut Conn,
+    serial: Serial,
+    step: WalkStep,
+) -> Result<Wraps, Failure> {
+    let pair = key_pairs::table
+        .find(serial.as_i64())
+        .select(KeyPairRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    let pair = pair.map(KeyPair::try_from).transpose()?;
+    let last = last_of(conn, step).await?;
+    let rows: Vec<WrapRow> = documents::table
+        .filter(between!(after_of(step), last.unwrap_or(LAST)))
+        .filter(documents::key_serial.eq(serial.as_i64()))
+        .filter(documents::state.ne(DocumentState::Deleted.as_str()))
+        .order((documents::retention_class.asc(), documents::id.asc()))
+        .select(WrapRow::as_select())
+        .load(conn)
+        .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        // A row that cannot be named cannot be answered for.
+        let id = DocumentId::from_uuid(row.id.0).map_err(StoreError::corrupt)?;
+        found.push((id, row.into_wrap(pair.as_ref())));
+    }
+    Ok(Wraps {
+        found,
         next: last.map(document_id).transpose()?,
     })
 }

@@ -1,6 +1,6 @@
 use chrono::NaiveDateTime;
 use crypt_keeper_domain::model::{
-    Document, DocumentId, DocumentMetadata, EncryptionFormat, KeyCommitment, ObjectKey,
+    Document, DocumentId, DocumentMetadata, EncryptionFormat, KeyCommitment, KeyPair, ObjectKey,
     StoredObject, UserId, WrappedKey,
 };
 use crypt_keeper_domain::ports::StoreError;
@@ -140,6 +140,40 @@ impl DocumentRow {
             expires_at: self.expires_at.map(timestamp),
             hold: self.hold,
             key_exposed: self.key_exposed,
+        })
+    }
+}
+
+/// What a rewrap needs of a document.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = documents)]
+pub(crate) struct WrapRow {
+    pub(crate) id: SqlUuid,
+    pub(crate) wrap_algorithm: String,
+    pub(crate) wrapped_key: Vec<u8>,
+    pub(crate) key_commitment: Vec<u8>,
+}
+
+impl WrapRow {
+    /// The wrap, under the pair that its row names.
+    pub(crate) fn into_wrap(self, pair: Option<&KeyPair>) -> Result<WrappedKey, StoreError> {
+        let id = self.id.0;
+        let Some(pair) = pair.filter(|pair| pair.algorithm.as_str() == self.wrap_algorithm) else {
+            return Err(StoreError::corrupt(format!(
+                "document {id}: it is wrapped by {} under a key pair that the registry does not \
+                 have",
+                self.wrap_algorithm
+            )));
+        };
+        Ok(WrappedKey {
+            algorithm: pair.algorithm,
+            serial: pair.serial,
+            scope: pair.scope.clone(),
+            bytes: self.wrapped_key,
+            commitment: KeyCommitment::from_bytes(thirty_two(
+                self.key_commitment,
+                "documents.key_commitment",
+            )?),
         })
     }
 }

@@ -9,7 +9,7 @@ mod key_pair;
 
 pub(crate) use account::{ApiKeyRow, UserRow};
 pub(crate) use audit::AuditRow;
-pub(crate) use document::{DocumentRow, WrapColumns, row_key, stored_size};
+pub(crate) use document::{DocumentRow, WrapColumns, WrapRow, row_key, stored_size};
 pub(crate) use entry::EntryRow;
 pub(crate) use key_pair::KeyPairRow;
 

@@ -15,6 +15,7 @@ mod open;
     )
 )]
 mod queries;
+mod rewraps;
 mod store;
 
 use diesel::SqliteConnection;

@@ -5,6 +5,8 @@ mod compromised;
 mod destroy;
 mod list;
 mod resume;
+mod rewrap;
+mod rewrap_teller;
 mod rotate;
 mod show;
 mod suspend;
@@ -31,6 +33,7 @@ pub(super) enum Command {
     Suspend(suspend::Suspend),
     Resume(resume::Resume),
     Compromised(compromised::Compromised),
+    Rewrap(rewrap::Rewrap),
     Destroy(destroy::Destroy),
     CancelDestroy(cancel_destroy::CancelDestroy),
 }
@@ -67,6 +70,7 @@ pub(super) async fn run(
         Command::Suspend(suspend) => suspend.run(settings, admin, output).await,
         Command::Resume(resume) => resume.run(admin, output).await,
         Command::Compromised(compromised) => compromised.run(settings, admin, output).await,
+        Command::Rewrap(rewrap) => rewrap.run(settings, admin, output).await,
         Command::Destroy(destroy) => destroy.run(settings, admin, output).await,
         Command::CancelDestroy(cancel) => cancel.run(admin, output).await,
     }

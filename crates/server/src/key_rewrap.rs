@@ -1,0 +1,267 @@
+//! The job that rewraps documents out of compromised key pairs, so that they are released again.
+//! Every instance runs it: one that meets another at the same documents leaves them to it.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use crypt_keeper_domain::Error;
+use crypt_keeper_domain::model::{CallContext, DocumentId, KeyPair, KeyState, Serial};
+use crypt_keeper_domain::ports::KeyRegistry;
+use crypt_keeper_domain::usecase::{
+    EnsureKeyPair, RewrapDocuments, RewrapPace, RewrapProgress, RewrapWatch, Rewrapped,
+};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::config::Keys;
+use crate::error::Chain;
+use crate::key_upkeep::rotate_keys;
+use crate::ports::Ports;
+
+/// How long documents that could not be rewrapped are left alone: what does not open now, will
+/// hardly do so in a minute.
+const LEAVE_ALONE: Duration = Duration::from_secs(600);
+/// How many documents that could not be rewrapped are named in the log, for each pair.
+const NAMED: u64 = 20;
+/// How often the log says how far a rewrap is.
+const TELL: Duration = Duration::from_secs(60);
+
+/// What the job counts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RewrapMetrics {
+    rewrapped: Counter,
+    failures: Counter,
+    left: Gauge,
+}
+
+impl RewrapMetrics {
+    /// Adds them to a registry.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "documents_rewrapped",
+            "Documents that this process rewrapped by itself, out of compromised key pairs",
+            self.rewrapped.clone(),
+        );
+        registry.register(
+            "rewrap_failures",
+            "Documents under compromised key pairs that this process could not rewrap",
+            self.failures.clone(),
+        );
+        registry.register(
+            "documents_to_rewrap",
+            "Documents under compromised key pairs when this process looked last: they are not \
+             released",
+            self.left.clone(),
+        );
+    }
+}
+
+/// The job.
+#[derive(Debug)]
+pub(crate) struct KeyRewrap {
+    registry: Arc<dyn KeyRegistry>,
+    rewrap: RewrapDocuments,
+    metrics: RewrapMetrics,
+    known: HashMap<Serial, Known>,
+}
+
+/// What is known of a compromised pair.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    left: u64,
+    /// When it is looked at again; `None`: never, since a compromised pair gets no more documents.
+    again: Option<Instant>,
+}
+
+impl KeyRewrap {
+    /// The job over `ports`, as `keys` has it.
+    pub(crate) fn new(ports: &Ports, keys: &Keys, metrics: RewrapMetrics) -> Self {
+        Self {
+            registry: Arc::clone(&ports.registry),
+            rewrap: RewrapDocuments {
+                store: Arc::clone(&ports.store),
+                vault: Arc::clone(&ports.vault),
+                clock: Arc::clone(&ports.clock),
+                entropy: Arc::clone(&ports.entropy),
+                target: EnsureKeyPair {
+                    rotate: rotate_keys(ports),
+                    algorithm: keys.algorithm,
+                },
+                pace: RewrapPace {
+                    rate: keys.rewrap_rate,
+                    ..RewrapPace::default()
+                },
+            },
+            metrics,
+            known: HashMap::new(),
+        }
+    }
+
+    /// Rewraps what is there to be rewrapped.
+    pub(crate) async fn look(&mut self, call: &CallContext) {
+        let pairs = match self.registry.list_pairs().await {
+            Ok(pairs) => pairs,
+            Err(error) => {
+                self.metrics.failures.inc();
+                tracing::warn!(
+                    error = %Chain(&error),
+                    "cannot know whether key pairs are compromised"
+                );
+                return;
+            }
+        };
+        let compromised = |pair: &KeyPair| pair.state == KeyState::Compromised;
+        let serials: Vec<_> = pairs
+            .iter()
+            .filter(|pair| compromised(pair))
+            .map(|pair| pair.serial)
+            .collect();
+        // Scheduled for destruction, or brought back by a restored backup: looked at anew.
+        self.known.retain(|serial, _| serials.contains(serial));
+        for serial in serials {
+            let rests = self
+                .known
+                .get(&serial)
+                .is_some_and(|known| known.again.is_none_or(|again| Instant::now() < again));
+            if !rests {
+                self.rewrap(call, serial).await;
+                self.tell_left();
+            }
+        }
+        self.tell_left();
+    }
+
+    async fn rewrap(&mut self, call: &CallContext, serial: Serial) {
+        let mut watch = Watch {
+            serial,
+            metrics: &self.metrics,
+            failed: 0,
+            told: Instant::now(),
+            is_anothers: false,
+        };
+        let done = self.rewrap.run(call, serial, &mut watch).await;
+        let is_anothers = watch.is_anothers;
+        match done {
+            Ok(done) => {
+                tell(&done, is_anothers);
+                let again = match done.left {
+                    0 => None,
+                    _ if is_anothers => Some(Instant::now()),
+                    _ => Some(Instant::now() + LEAVE_ALONE),
+                };
+                let left = done.left;
+                self.known.insert(serial, Known { left, again });
+            }
+            // Its destruction was scheduled meanwhile.
+            Err(Error::KeyPairState { .. } | Error::KeyPairStopped(_)) => {}
+            Err(error) => {
+                self.metrics.failures.inc();
+                tracing::warn!(
+                    %serial,
+                    error = %Chain(&error),
+                    "cannot rewrap the documents of a compromised key pair now: it is tried again"
+                );
+            }
+        }
+    }
+
+    fn tell_left(&self) {
+        let left: u64 = self.known.values().map(|known| known.left).sum();
+        self.metrics
+            .left
+            .set(i64::try_from(left).unwrap_or(i64::MAX));
+    }
+}
+
+fn tell(done: &Rewrapped, is_anothers: bool) {
+    let counts = &done.counts;
+    if counts.rewrapped > 0 || (done.left > 0 && !is_anothers) {
+        tracing::info!(
+            serial = %done.pair.serial,
+            rewrapped = counts.rewrapped,
+            elsewhere = counts.elsewhere,
+            failed = counts.failed,
+            left = done.left,
+            "rewrapped documents of a compromised key pair: they are released again, and stay \
+             exposed"
+        );
+    }
+}
+
+struct Watch<'a> {
+    serial: Serial,
+    metrics: &'a RewrapMetrics,
+    failed: u64,
+    told: Instant,
+    /// Whether another instance was found at work on the same documents.
+    is_anothers: bool,
+}
+
+#[async_trait]
+impl RewrapWatch for Watch<'_> {
+    fn failed(&mut self, document: DocumentId, why: &Error) {
+        self.metrics.failures.inc();
+        self.failed += 1;
+        if self.failed <= NAMED {
+            tracing::warn!(
+                serial = %self.serial,
+                %document,
+                error = %Chain(why),
+                "cannot rewrap a document of a compromised key pair: it is not released"
+            );
+        }
+        if self.failed == NAMED {
+            tracing::warn!(
+                serial = %self.serial,
+                "there may be more: `crypt-keeper documents list --key-pair` lists them"
+            );
+        }
+    }
+
+    fn progress(&mut self, progress: &RewrapProgress) -> ControlFlow<()> {
+        let RewrapProgress {
+            total,
+            counts,
+            batch,
+            ..
+        } = progress;
+        self.metrics.rewrapped.inc_by(batch.rewrapped);
+        let left = total.saturating_sub(counts.rewrapped + counts.elsewhere);
+        self.metrics
+            .left
+            .set(i64::try_from(left).unwrap_or(i64::MAX));
+        if self.told.elapsed() >= TELL {
+            self.told = Instant::now();
+            tracing::info!(
+                serial = %self.serial,
+                rewrapped = counts.rewrapped,
+                left,
+                "rewrapping documents of a compromised key pair"
+            );
+        }
+        // Whoever was here first is through with the batch, and goes on.
+        self.is_anothers = batch.rewrapped == 0 && batch.elsewhere > 0;
+        if self.is_anothers {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    async fn pause(&mut self, length: Duration, why: Option<&Error>) -> ControlFlow<()> {
+        if let Some(why) = why {
+            tracing::warn!(
+                serial = %self.serial,
+                error = %Chain(why),
+                seconds = length.as_secs(),
+                "rewrapping waits"
+            );
+        }
+        tokio::time::sleep(length).await;
+        ControlFlow::Continue(())
+    }
+}
