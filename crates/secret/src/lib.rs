@@ -63,7 +63,10 @@ impl ExposeSecret<[u8; KEY_LENGTH]> for DocumentKey {
 
 impl Clone for DocumentKey {
     fn clone(&self) -> Self {
-        Self::new(Box::new(*self.expose_secret()))
+        // Copied on the heap: no copy of it is left on the stack.
+        let mut bytes = Box::new([0; KEY_LENGTH]);
+        bytes.copy_from_slice(self.expose_secret());
+        Self::new(bytes)
     }
 }
 
