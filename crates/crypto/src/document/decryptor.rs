@@ -10,6 +10,7 @@ use crate::{
         header::Header,
         layout::{HEADER_LENGTH, SEGMENT_LENGTH, TAG_LENGTH, payload_start},
         segments::SegmentDecryptor,
+        transform::Transform,
     },
     error::{Alteration, DocumentError},
 };
@@ -68,21 +69,6 @@ impl Decryptor {
         Ok(self.buffer)
     }
 
-    pub(crate) fn step(
-        &mut self,
-        ciphertext: &mut &[u8],
-    ) -> Result<Option<Range<usize>>, DocumentError> {
-        self.once_failed_always_failed(|decryptor| decryptor.try_step(ciphertext))
-    }
-
-    pub(crate) fn close(&mut self) -> Result<Range<usize>, DocumentError> {
-        self.once_failed_always_failed(|decryptor| decryptor.open(true))
-    }
-
-    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
-        &self.buffer[range]
-    }
-
     fn once_failed_always_failed<T>(
         &mut self,
         act: impl FnOnce(&mut Self) -> Result<T, DocumentError>,
@@ -128,6 +114,20 @@ impl Decryptor {
         self.segment += 1;
         self.filled = 0;
         Ok(plaintext)
+    }
+}
+
+impl Transform for Decryptor {
+    fn step(&mut self, ciphertext: &mut &[u8]) -> Result<Option<Range<usize>>, DocumentError> {
+        self.once_failed_always_failed(|decryptor| decryptor.try_step(ciphertext))
+    }
+
+    fn close(&mut self) -> Result<Range<usize>, DocumentError> {
+        self.once_failed_always_failed(|decryptor| decryptor.open(true))
+    }
+
+    fn bytes(&self, range: Range<usize>) -> &[u8] {
+        &self.buffer[range]
     }
 }
 

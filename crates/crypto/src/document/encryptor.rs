@@ -10,6 +10,7 @@ use crate::{
         header::{FreshHeader, Header},
         layout::{HEADER_LENGTH, SEGMENT_LENGTH, TAG_LENGTH},
         segments::SegmentEncryptor,
+        transform::Transform,
     },
     error::{DocumentError, OpenSslError},
 };
@@ -69,11 +70,10 @@ impl Encryptor {
         self.buffer.truncate(last.end);
         Ok(self.buffer)
     }
+}
 
-    pub(crate) fn step(
-        &mut self,
-        plaintext: &mut &[u8],
-    ) -> Result<Option<Range<usize>>, DocumentError> {
+impl Transform for Encryptor {
+    fn step(&mut self, plaintext: &mut &[u8]) -> Result<Option<Range<usize>>, DocumentError> {
         // A full segment waits for the next byte: only then is it known not to be the last.
         let taken = plaintext.len().min(FULL - self.filled);
         let (now, later) = plaintext.split_at(taken);
@@ -90,7 +90,7 @@ impl Encryptor {
         Ok(Some(0..SEGMENT_LENGTH))
     }
 
-    pub(crate) fn close(&mut self) -> Result<Range<usize>, DocumentError> {
+    fn close(&mut self) -> Result<Range<usize>, DocumentError> {
         let end = self.filled + TAG_LENGTH;
         self.segments
             .next_segment()?
@@ -98,7 +98,7 @@ impl Encryptor {
         Ok(0..end)
     }
 
-    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
+    fn bytes(&self, range: Range<usize>) -> &[u8] {
         &self.buffer[range]
     }
 }

@@ -22,6 +22,7 @@ mod range;
 mod reader;
 mod seekable;
 mod segments;
+mod transform;
 mod writer;
 
 use crypt_keeper_secret::DocumentKey;

@@ -9,7 +9,9 @@ use crypt_keeper_secret::DocumentKey;
 
 use crate::{
     DocumentIdBytes,
-    document::{decryptor::Decryptor, encryptor::Encryptor, header::FreshHeader},
+    document::{
+        decryptor::Decryptor, encryptor::Encryptor, header::FreshHeader, transform::Transform,
+    },
     error::OpenSslError,
 };
 
@@ -47,21 +49,49 @@ impl<R: Read> Source<R> {
     }
 }
 
-/// Moves as much of `ready` as fits into `output`.
-fn hand_out(ready: &mut Range<usize>, bytes: &[u8], output: &mut [u8]) -> usize {
-    let length = bytes.len().min(output.len());
-    output[..length].copy_from_slice(&bytes[..length]);
-    ready.start += length;
-    length
-}
-
-/// Reads plaintext from a source and gives the stored object.
-pub struct EncryptingReader<R> {
+/// A source, and what is made of it.
+struct Transformed<R, T> {
     source: Source<R>,
-    encryptor: Encryptor,
+    transform: T,
     ready: Range<usize>,
     closed: bool,
 }
+
+impl<R: Read, T: Transform> Transformed<R, T> {
+    fn new(source: R, transform: T) -> Self {
+        Self {
+            source: Source::new(source),
+            transform,
+            ready: 0..0,
+            closed: false,
+        }
+    }
+
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        if output.is_empty() {
+            return Ok(0);
+        }
+        while self.ready.is_empty() && !self.closed {
+            self.source.refill()?;
+            if self.source.ended {
+                self.ready = self.transform.close()?;
+                self.closed = true;
+            } else {
+                let mut unread = &self.source.chunk[self.source.unread.clone()];
+                self.ready = self.transform.step(&mut unread)?.unwrap_or(0..0);
+                self.source.unread.start = self.source.unread.end - unread.len();
+            }
+        }
+        let bytes = self.transform.bytes(self.ready.clone());
+        let length = bytes.len().min(output.len());
+        output[..length].copy_from_slice(&bytes[..length]);
+        self.ready.start += length;
+        Ok(length)
+    }
+}
+
+/// Reads plaintext from a source and gives the stored object.
+pub struct EncryptingReader<R>(Transformed<R, Encryptor>);
 
 impl<R: Read> EncryptingReader<R> {
     /// Starts the encryption of what `source` gives; the header is used up.
@@ -75,33 +105,13 @@ impl<R: Read> EncryptingReader<R> {
         header: FreshHeader,
     ) -> Result<Self, OpenSslError> {
         let encryptor = Encryptor::new(key, document_id, header)?;
-        Ok(Self {
-            source: Source::new(source),
-            encryptor,
-            ready: 0..0,
-            closed: false,
-        })
+        Ok(Self(Transformed::new(source, encryptor)))
     }
 }
 
 impl<R: Read> Read for EncryptingReader<R> {
     fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        if output.is_empty() {
-            return Ok(0);
-        }
-        while self.ready.is_empty() && !self.closed {
-            self.source.refill()?;
-            if self.source.ended {
-                self.ready = self.encryptor.close()?;
-                self.closed = true;
-            } else {
-                let mut unread = &self.source.chunk[self.source.unread.clone()];
-                self.ready = self.encryptor.step(&mut unread)?.unwrap_or(0..0);
-                self.source.unread.start = self.source.unread.end - unread.len();
-            }
-        }
-        let bytes = self.encryptor.bytes(self.ready.clone());
-        Ok(hand_out(&mut self.ready, bytes, output))
+        self.0.read(output)
     }
 }
 
@@ -111,43 +121,18 @@ impl<R: Read> Read for EncryptingReader<R> {
 /// An altered or incomplete document is an [`io::Error`] of kind
 /// [`InvalidData`](io::ErrorKind::InvalidData) with a [`DocumentError`](crate::DocumentError)
 /// inside.
-pub struct DecryptingReader<R> {
-    source: Source<R>,
-    decryptor: Decryptor,
-    ready: Range<usize>,
-    closed: bool,
-}
+pub struct DecryptingReader<R>(Transformed<R, Decryptor>);
 
 impl<R: Read> DecryptingReader<R> {
     /// Starts the decryption of the object that `source` gives.
     #[must_use]
     pub fn new(source: R, key: &DocumentKey, document_id: &DocumentIdBytes) -> Self {
-        Self {
-            source: Source::new(source),
-            decryptor: Decryptor::new(key, document_id),
-            ready: 0..0,
-            closed: false,
-        }
+        Self(Transformed::new(source, Decryptor::new(key, document_id)))
     }
 }
 
 impl<R: Read> Read for DecryptingReader<R> {
     fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        if output.is_empty() {
-            return Ok(0);
-        }
-        while self.ready.is_empty() && !self.closed {
-            self.source.refill()?;
-            if self.source.ended {
-                self.ready = self.decryptor.close()?;
-                self.closed = true;
-            } else {
-                let mut unread = &self.source.chunk[self.source.unread.clone()];
-                self.ready = self.decryptor.step(&mut unread)?.unwrap_or(0..0);
-                self.source.unread.start = self.source.unread.end - unread.len();
-            }
-        }
-        let bytes = self.decryptor.bytes(self.ready.clone());
-        Ok(hand_out(&mut self.ready, bytes, output))
+        self.0.read(output)
     }
 }
