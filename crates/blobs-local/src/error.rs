@@ -31,11 +31,11 @@ impl FolderError {
     }
 
     /// Whether it may work again without a change of configuration: the disk is full, read-only,
-    /// busy or not mounted, or files are short.
+    /// busy, not mounted or gone, or files are short.
     fn may_pass(&self) -> bool {
-        // EMFILE and ENFILE have no kind of their own.
-        let out_of_files = matches!(self.source.raw_os_error(), Some(23 | 24));
-        out_of_files
+        // Without a kind of their own: EIO, ENXIO and ENODEV, as of a disk that was pulled out, and
+        // ENFILE and EMFILE.
+        matches!(self.source.raw_os_error(), Some(5 | 6 | 19 | 23 | 24))
             || matches!(
                 self.source.kind(),
                 io::ErrorKind::NotFound
@@ -45,6 +45,7 @@ impl FolderError {
                     | io::ErrorKind::ResourceBusy
                     | io::ErrorKind::StaleNetworkFileHandle
                     | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::NotConnected
                     | io::ErrorKind::TimedOut
                     | io::ErrorKind::OutOfMemory
             )
@@ -133,8 +134,12 @@ mod tests {
         for code in [enoent, emfile, enospc, erofs, edquot, estale] {
             assert!(unavailable(code), "{code}");
         }
-        let (eio, eacces, enotdir) = (5, 13, 20);
-        for code in [eio, eacces, enotdir] {
+        let (eio, enxio, enodev, enotconn) = (5, 6, 19, 107);
+        for code in [eio, enxio, enodev, enotconn] {
+            assert!(unavailable(code), "{code}");
+        }
+        let (eacces, enotdir) = (13, 20);
+        for code in [eacces, enotdir] {
             assert!(!unavailable(code), "{code}");
         }
     }

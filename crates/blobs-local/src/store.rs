@@ -1,8 +1,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use crypt_keeper_domain::model::{ObjectKey, ObjectPrefix};
+use crypt_keeper_domain::model::{ObjectKey, ObjectPrefix, Timestamp};
 use crypt_keeper_domain::ports::{
     BlobError, BlobStore, Clock, GetTerms, ObjectInfo, PresignedUrl, PutTerms,
 };
@@ -12,6 +14,9 @@ use crate::folder::Folder;
 use crate::read::{ObjectReader, log_miss, object_info};
 use crate::signed_url::{GetPermit, Permit, PutPermit, UrlKeys, UrlRefused, UrlSigner};
 use crate::write::ObjectWriter;
+
+/// How often the uploads that begin see to it that what crashed ones left is removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// What a local blob store needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +33,13 @@ pub struct LocalBlobs {
     folder: Arc<Folder>,
     signer: UrlSigner,
     clock: Arc<dyn Clock>,
+    /// When leftovers were last looked for, in microseconds.
+    swept_at: AtomicI64,
 }
 
 impl LocalBlobs {
     /// Opens the folder, makes what is missing of it, and removes what uploads that crashed a day
-    /// ago or earlier have left. It blocks: call it while starting.
+    /// ago or earlier have left, as uploads do from then on. It blocks: call it while starting.
     ///
     /// # Errors
     /// [`OpenError`] if the folder cannot be used, or the public URL is none.
@@ -43,14 +50,13 @@ impl LocalBlobs {
     ) -> Result<Self, OpenError> {
         let signer = UrlSigner::new(&config.public_url, keys)?;
         let folder = Folder::open(&config.folder)?;
-        let removed = folder.remove_leftovers(clock.now())?;
-        if removed > 0 {
-            tracing::info!(removed, "removed what crashed uploads had left");
-        }
+        let now = clock.now();
+        sweep(&folder, now)?;
         Ok(Self {
             folder: Arc::new(folder),
             signer,
             clock,
+            swept_at: AtomicI64::new(now.as_micros()),
         })
     }
 
@@ -95,17 +101,34 @@ impl LocalBlobs {
         permit: &PutPermit,
         content_length: Option<u64>,
     ) -> Result<ObjectWriter, PutError> {
+        self.sweep_if_due();
         ObjectWriter::begin(Arc::clone(&self.folder), permit, content_length).await
     }
 
-    /// Removes what uploads that crashed a day ago or earlier have left; how many files.
-    ///
-    /// # Errors
-    /// [`BlobError`] if the folder fails.
-    pub async fn remove_leftovers(&self) -> Result<u64, BlobError> {
+    /// What a crash left is too young when the service starts again, and may be another process's
+    /// upload. So a later upload sees to it, behind its own back.
+    fn sweep_if_due(&self) {
         let now = self.clock.now();
-        self.in_folder(move |folder| folder.remove_leftovers(now))
-            .await
+        let last = self.swept_at.load(Ordering::Relaxed);
+        if now.since(Timestamp::from_micros(last)) < SWEEP_EVERY {
+            return;
+        }
+        let exchanged = self.swept_at.compare_exchange(
+            last,
+            now.as_micros(),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        if exchanged.is_err() {
+            return;
+        }
+        let folder = Arc::clone(&self.folder);
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = sweep(&folder, now) {
+                let why = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, why, "what crashed uploads left could not be removed");
+            }
+        });
     }
 
     pub(crate) async fn in_folder<T: Send + 'static>(
@@ -115,6 +138,15 @@ impl LocalBlobs {
         let folder = Arc::clone(&self.folder);
         blocking(move || work(&folder).map_err(BlobError::from)).await
     }
+}
+
+/// Removes what uploads that crashed a day ago or earlier have left. Blocks.
+fn sweep(folder: &Folder, now: Timestamp) -> Result<(), FolderError> {
+    let removed = folder.remove_leftovers(now)?;
+    if removed > 0 {
+        tracing::info!(removed, "removed what crashed uploads had left");
+    }
+    Ok(())
 }
 
 /// Presigned PUTs create and never overwrite; they hold the body to the length bound.
