@@ -3,6 +3,8 @@
 #![expect(clippy::expect_used, reason = "helpers of tests fail their test")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
@@ -74,10 +76,14 @@ const BANNED_BEHIND: &[(&str, &[&str])] = &[
             "reqwest",
             "serde_json",
             "tokio",
+            "tokio-postgres",
+            "libsqlite3-sys",
+            "hyper",
             "aws-sdk-s3",
         ],
     ),
     ("secret", &["openssl", "openssl-sys", "tokio"]),
+    ("api", &["openssl-sys", "tokio", "reqwest", "actix-web"]),
     ("crypto", &["tokio", "reqwest", "actix-web"]),
     ("client", &["diesel", "actix-web", "crypt-keeper-domain"]),
 ];
@@ -200,4 +206,54 @@ fn nothing_heavy_stands_behind_the_light_crates() {
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// Nothing but the server's wiring names adapters, or asks what is compiled in.
+#[test]
+fn only_the_wiring_names_adapters() {
+    let sources = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/server/src"));
+    let (wiring, others): (Vec<_>, Vec<_>) = files_below(sources)
+        .into_iter()
+        .partition(|path| path.strip_prefix(sources).is_ok_and(is_wiring));
+    let naming = |path: &PathBuf| -> Vec<String> {
+        let text = fs::read_to_string(path).expect("a source file");
+        let lines = text.lines().enumerate();
+        lines
+            .filter(|(_, line)| ADAPTERS.iter().any(|adapter| line.contains(adapter)))
+            .map(|(number, line)| format!("{}:{}: {line}", path.display(), number + 1))
+            .collect()
+    };
+    assert!(
+        wiring.iter().map(naming).any(|lines| !lines.is_empty()),
+        "the wiring names none: is it elsewhere?"
+    );
+    let named: Vec<String> = others.iter().flat_map(naming).collect();
+    assert!(named.is_empty(), "{}", named.join("\n"));
+}
+
+const ADAPTERS: [&str; 6] = [
+    "crypt_keeper_store_sql",
+    "crypt_keeper_keys_sealed",
+    "crypt_keeper_keys_vault",
+    "crypt_keeper_blobs_local",
+    "crypt_keeper_blobs_s3",
+    "cfg(feature",
+];
+
+fn is_wiring(path: &Path) -> bool {
+    path == Path::new("wiring.rs") || path.starts_with("wiring")
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder of sources");
+    entries
+        .flat_map(|entry| {
+            let path = entry.expect("a folder of sources").path();
+            if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
