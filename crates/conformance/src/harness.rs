@@ -18,18 +18,34 @@ pub trait Harness: Send + Sync {
 }
 
 /// The four ports that lie in one store, since acts of each are recorded in the same audit log.
+pub trait Store: MetadataStore + Accounts + AuditLog + KeyRegistry {}
+
+impl<S: MetadataStore + Accounts + AuditLog + KeyRegistry> Store for S {}
+
+/// A store.
 pub trait StoreHarness: Harness {
-    /// Documents and entries.
-    fn metadata_store(&self) -> Arc<dyn MetadataStore>;
+    /// The store.
+    fn store(&self) -> Arc<dyn Store>;
 
-    /// Users and API keys of the same store.
-    fn accounts(&self) -> Arc<dyn Accounts>;
+    /// Its documents and entries.
+    fn metadata_store(&self) -> Arc<dyn MetadataStore> {
+        self.store()
+    }
 
-    /// The audit log of the same store.
-    fn audit_log(&self) -> Arc<dyn AuditLog>;
+    /// Its users and API keys.
+    fn accounts(&self) -> Arc<dyn Accounts> {
+        self.store()
+    }
 
-    /// The key pairs of the same store.
-    fn key_registry(&self) -> Arc<dyn KeyRegistry>;
+    /// Its audit log.
+    fn audit_log(&self) -> Arc<dyn AuditLog> {
+        self.store()
+    }
+
+    /// Its key pairs.
+    fn key_registry(&self) -> Arc<dyn KeyRegistry> {
+        self.store()
+    }
 
     /// What the store's clock shows, by which it judges the moments in new ids.
     fn now(&self) -> Timestamp;

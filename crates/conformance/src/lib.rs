@@ -42,7 +42,7 @@ pub mod row_locks;
 mod scene;
 
 pub use harness::{
-    BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, PrivateKeysHarness, StoreHarness,
+    BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, PrivateKeysHarness, Store, StoreHarness,
 };
 pub use laws::uphold;
 pub use outage::Outage;

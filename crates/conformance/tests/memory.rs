@@ -14,9 +14,7 @@ use crypt_keeper_domain::memory::{
     Fault, ManualClock, MemoryBlobs, MemoryPrivateKeys, MemoryStore, MemoryVault, SeededEntropy,
 };
 use crypt_keeper_domain::model::{Algorithm, Timestamp};
-use crypt_keeper_domain::ports::{
-    Accounts, AuditLog, BlobStore, Clock, KeyRegistry, KeyVault, MetadataStore, PrivateKeys,
-};
+use crypt_keeper_domain::ports::{BlobStore, Clock, KeyRegistry, KeyVault, PrivateKeys};
 
 /// 2026-03-01T12:00:00.000001Z
 const NOON: i64 = 1_772_366_400_000_001;
@@ -38,19 +36,7 @@ impl Harness for Store {
 }
 
 impl StoreHarness for Store {
-    fn metadata_store(&self) -> Arc<dyn MetadataStore> {
-        self.store.clone()
-    }
-
-    fn accounts(&self) -> Arc<dyn Accounts> {
-        self.store.clone()
-    }
-
-    fn audit_log(&self) -> Arc<dyn AuditLog> {
-        self.store.clone()
-    }
-
-    fn key_registry(&self) -> Arc<dyn KeyRegistry> {
+    fn store(&self) -> Arc<dyn crypt_keeper_conformance::Store> {
         self.store.clone()
     }
 

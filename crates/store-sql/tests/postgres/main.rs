@@ -32,14 +32,18 @@ use crypt_keeper_conformance::{
     row_lock_laws, store_outage_laws,
 };
 use crypt_keeper_domain::model::{DocumentId, RetentionClass, Timestamp};
-use crypt_keeper_domain::ports::{Accounts, AuditLog, KeyRegistry, MetadataStore, PrivateKeys};
+use crypt_keeper_domain::ports::PrivateKeys;
 use crypt_keeper_store_sql::{PostgresPrivateKeys, PostgresStore};
 use database::{Database, POOL_SIZE, migrated, options};
 
-struct Store {
-    store: Arc<PostgresStore>,
+/// A store in a database of its own.
+struct Rig<S> {
+    store: Arc<S>,
     database: Database,
 }
+
+type Store = Rig<PostgresStore>;
+type Keys = Rig<PostgresPrivateKeys>;
 
 async fn store() -> Option<Store> {
     let database = Database::create().await?;
@@ -52,7 +56,7 @@ async fn store() -> Option<Store> {
 
 /// The network between store and server is cut.
 #[async_trait]
-impl Outage for Store {
+impl<S: Send + Sync> Outage for Rig<S> {
     async fn begin(&self) {
         self.database.cut_off();
     }
@@ -75,19 +79,7 @@ impl Harness for Store {
 }
 
 impl StoreHarness for Store {
-    fn metadata_store(&self) -> Arc<dyn MetadataStore> {
-        self.store.clone()
-    }
-
-    fn accounts(&self) -> Arc<dyn Accounts> {
-        self.store.clone()
-    }
-
-    fn audit_log(&self) -> Arc<dyn AuditLog> {
-        self.store.clone()
-    }
-
-    fn key_registry(&self) -> Arc<dyn KeyRegistry> {
+    fn store(&self) -> Arc<dyn crypt_keeper_conformance::Store> {
         self.store.clone()
     }
 
@@ -107,11 +99,6 @@ key_registry_laws!(store());
 row_lock_laws!(store());
 store_outage_laws!(store());
 
-struct Keys {
-    store: Arc<PostgresPrivateKeys>,
-    database: Database,
-}
-
 async fn keys() -> Option<Keys> {
     let database = Database::create().await?;
     let store = PostgresPrivateKeys::connect(options(&database.proxied_url()))
@@ -122,22 +109,6 @@ async fn keys() -> Option<Keys> {
         store: Arc::new(store),
         database,
     })
-}
-
-/// The network between store and server is cut.
-#[async_trait]
-impl Outage for Keys {
-    async fn begin(&self) {
-        self.database.cut_off();
-    }
-
-    async fn end(&self) {
-        self.database.bring_back();
-    }
-
-    fn pool_size(&self) -> usize {
-        POOL_SIZE.into()
-    }
 }
 
 #[async_trait]
@@ -160,16 +131,4 @@ private_keys_outage_laws!(keys());
 /// The id of no document.
 fn document_id() -> DocumentId {
     DocumentId::new(RetentionClass::DEFAULT, clock::machine_clock(), [7; 10])
-}
-
-/// How often something is broken: `CK_TEST_CYCLES`, few by default.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long tests try is told by the environment"
-)]
-fn cycles(few: usize) -> usize {
-    match std::env::var("CK_TEST_CYCLES") {
-        Ok(text) => text.parse().expect("CK_TEST_CYCLES is a number"),
-        Err(_) => few,
-    }
 }

@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use crypt_keeper_conformance::{Harness, Scene, StoreHarness};
 use crypt_keeper_domain::model::{AuditAction, KeyState, Scope, Timestamp};
 use crypt_keeper_domain::ports::{
-    Accounts, AuditLog, DocumentFilter, InsertOutcome, KeyRegistry, MetadataStore, Probe as _,
-    StoreError,
+    DocumentFilter, InsertOutcome, KeyRegistry, MetadataStore, Probe as _, StoreError,
 };
 use crypt_keeper_store_sql::{OpenError, PostgresStore};
 use crypt_keeper_test_services::{
-    Fault, FaultProxy, Postgres, PostgresOptions as ServerOptions, StopMode, require_or_skip,
+    Fault, FaultProxy, Postgres, PostgresOptions as ServerOptions, StopMode, cycles,
+    require_or_skip,
 };
 
 use crate::database::{POOL_SIZE, migrated, options};
@@ -31,19 +31,7 @@ impl Harness for Rig {
 }
 
 impl StoreHarness for Rig {
-    fn metadata_store(&self) -> Arc<dyn MetadataStore> {
-        self.store.clone()
-    }
-
-    fn accounts(&self) -> Arc<dyn Accounts> {
-        self.store.clone()
-    }
-
-    fn audit_log(&self) -> Arc<dyn AuditLog> {
-        self.store.clone()
-    }
-
-    fn key_registry(&self) -> Arc<dyn KeyRegistry> {
+    fn store(&self) -> Arc<dyn crypt_keeper_conformance::Store> {
         self.store.clone()
     }
 
@@ -145,8 +133,8 @@ async fn after_an_outage_at_most_a_pools_size_of_requests_fail() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn crashes_under_load_lose_nothing_that_was_acknowledged() {
-    let cycles: usize = crate::cycles(3);
+async fn cycles_of_crashes_under_load_lose_nothing_that_was_acknowledged() {
+    let cycles = cycles(3);
     let Some(mut server) = server().await else {
         return;
     };

@@ -27,7 +27,7 @@ use crypt_keeper_conformance::{
     row_lock_laws, store_outage_laws,
 };
 use crypt_keeper_domain::model::Timestamp;
-use crypt_keeper_domain::ports::{Accounts, AuditLog, KeyRegistry, MetadataStore, PrivateKeys};
+use crypt_keeper_domain::ports::PrivateKeys;
 use crypt_keeper_store_sql::{SqlitePrivateKeys, SqliteStore};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -35,12 +35,16 @@ use tokio::runtime::Handle;
 /// The most connections that a store keeps to its file.
 const CONNECTIONS: usize = 4;
 
-struct Store {
-    store: Arc<SqliteStore>,
+/// A store in a file of its own.
+struct Rig<S> {
+    store: Arc<S>,
     path: PathBuf,
     /// Absent if the file lies in a folder of the test.
     _folder: Option<TempDir>,
 }
+
+type Store = Rig<SqliteStore>;
+type Keys = Rig<SqlitePrivateKeys>;
 
 impl Store {
     async fn open(path: &Path) -> Self {
@@ -67,7 +71,7 @@ async fn store() -> Option<Store> {
 
 /// The folder that the file is in is not mounted, so to speak.
 #[async_trait]
-impl Outage for Store {
+impl<S: Send + Sync> Outage for Rig<S> {
     async fn begin(&self) {
         std::fs::rename(&self.path, self.path.with_extension("away")).unwrap();
     }
@@ -89,19 +93,7 @@ impl Harness for Store {
 }
 
 impl StoreHarness for Store {
-    fn metadata_store(&self) -> Arc<dyn MetadataStore> {
-        self.store.clone()
-    }
-
-    fn accounts(&self) -> Arc<dyn Accounts> {
-        self.store.clone()
-    }
-
-    fn audit_log(&self) -> Arc<dyn AuditLog> {
-        self.store.clone()
-    }
-
-    fn key_registry(&self) -> Arc<dyn KeyRegistry> {
+    fn store(&self) -> Arc<dyn crypt_keeper_conformance::Store> {
         self.store.clone()
     }
 
@@ -121,12 +113,6 @@ key_registry_laws!(store());
 row_lock_laws!(store());
 store_outage_laws!(store());
 
-struct Keys {
-    store: Arc<SqlitePrivateKeys>,
-    path: PathBuf,
-    _folder: TempDir,
-}
-
 async fn keys() -> Option<Keys> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("keys.db");
@@ -137,24 +123,8 @@ async fn keys() -> Option<Keys> {
     Some(Keys {
         store: Arc::new(store),
         path,
-        _folder: folder,
+        _folder: Some(folder),
     })
-}
-
-/// The folder that the file is in is not mounted, so to speak.
-#[async_trait]
-impl Outage for Keys {
-    async fn begin(&self) {
-        std::fs::rename(&self.path, self.path.with_extension("away")).unwrap();
-    }
-
-    async fn end(&self) {
-        std::fs::rename(self.path.with_extension("away"), &self.path).unwrap();
-    }
-
-    fn pool_size(&self) -> usize {
-        CONNECTIONS
-    }
 }
 
 #[async_trait]
