@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use futures_util::FutureExt as _;
 
 use super::super::{Conn, Store, dialect, hot};
-use super::{Done, record};
+use super::{Done, InsertAnswers, end_insert, record};
 use crate::error::Failure;
 use crate::rows::{ApiKeyRow, AuditRow, UserRow, sql_time};
 use crate::schema::{api_keys, users};
@@ -200,22 +200,20 @@ async fn insert_user(
     row: UserRow,
     audit: AuditRow,
 ) -> Result<Done<UserInsert>, Failure> {
-    let inserted = diesel::insert_into(users::table)
+    let rows = diesel::insert_into(users::table)
         .values(&row)
         .on_conflict_do_nothing()
         .execute(conn)
         .await?;
-    if inserted > 0 {
-        record(conn, &[audit]).await?;
-        return Ok(Done::Keep(UserInsert::Inserted));
-    }
-    let id_is_taken: bool = diesel::select(exists(users::table.find(row.id)))
-        .get_result(conn)
-        .await?;
-    if id_is_taken {
-        return Err(StoreError::Conflict.into());
-    }
-    Ok(Done::Undo(UserInsert::NameTaken))
+    let of_the_id = users::table.find(row.id);
+    let answers = InsertAnswers {
+        stored: UserInsert::Inserted,
+        refused: UserInsert::NameTaken,
+    };
+    end_insert(conn, rows, audit, answers, |conn| {
+        diesel::select(exists(of_the_id)).get_result(conn).boxed()
+    })
+    .await
 }
 
 async fn insert_api_key(

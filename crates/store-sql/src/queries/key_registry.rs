@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use futures_util::FutureExt as _;
 
 use super::super::{Conn, Database, Store, dialect};
-use super::{Done, record};
+use super::{Done, InsertAnswers, end_insert, record};
 use crate::error::Failure;
 use crate::rows::{AuditRow, KeyPairRow, sql_time};
 use crate::schema::key_pairs;
@@ -131,22 +131,22 @@ async fn insert_pair(
     row: KeyPairRow,
     audit: AuditRow,
 ) -> Result<Done<RegistryChange>, Failure> {
-    let inserted = diesel::insert_into(key_pairs::table)
+    let rows = diesel::insert_into(key_pairs::table)
         .values(&row)
         .on_conflict_do_nothing()
         .execute(conn)
         .await?;
-    if inserted > 0 {
-        record(conn, &[audit]).await?;
-        return Ok(Done::Keep(RegistryChange::Changed));
-    }
-    let serial_is_taken: bool = diesel::select(exists(key_pairs::table.find(row.serial)))
-        .get_result(conn)
-        .await?;
-    if serial_is_taken {
-        return Err(StoreError::Conflict.into());
-    }
-    Ok(Done::Undo(RegistryChange::AnotherIsActive))
+    let of_the_serial = key_pairs::table.find(row.serial);
+    let answers = InsertAnswers {
+        stored: RegistryChange::Changed,
+        refused: RegistryChange::AnotherIsActive,
+    };
+    end_insert(conn, rows, audit, answers, |conn| {
+        diesel::select(exists(of_the_serial))
+            .get_result(conn)
+            .boxed()
+    })
+    .await
 }
 
 async fn change_pairs(

@@ -11,8 +11,10 @@ mod private_keys;
 pub(super) mod schema_version;
 pub(super) mod wraps;
 
+use crypt_keeper_domain::ports::StoreError;
 use diesel::QueryResult;
 use diesel_async::RunQueryDsl;
+use futures_util::future::BoxFuture;
 
 use super::Conn;
 use crate::error::Failure;
@@ -33,6 +35,33 @@ async fn record(conn: &mut Conn, rows: &[AuditRow]) -> Result<(), Failure> {
         insert_audit(conn, row).await?;
     }
     Ok(())
+}
+
+/// What an insert comes to that has left out a row which a unique index refused.
+struct InsertAnswers<T> {
+    /// The row is stored.
+    stored: T,
+    /// It is not, and its id is free: another unique index has refused it.
+    refused: T,
+}
+
+/// Ends an insert that has stored `rows` rows: with its record if that is one. If the id is taken it
+/// is a conflict.
+async fn end_insert<T>(
+    conn: &mut Conn,
+    rows: usize,
+    audit: AuditRow,
+    answers: InsertAnswers<T>,
+    is_id_taken: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<bool>> + Send,
+) -> Result<Done<T>, Failure> {
+    if rows > 0 {
+        record(conn, &[audit]).await?;
+        return Ok(Done::Keep(answers.stored));
+    }
+    if is_id_taken(conn).await? {
+        return Err(StoreError::Conflict.into());
+    }
+    Ok(Done::Undo(answers.refused))
 }
 
 async fn insert_audit(conn: &mut Conn, row: &AuditRow) -> QueryResult<usize> {

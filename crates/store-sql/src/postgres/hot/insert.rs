@@ -6,12 +6,14 @@ use crypt_keeper_domain::ports::{InsertOutcome, StoreError};
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Binary, Bool, Nullable, SmallInt, Text, Timestamp};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, SmallInt, Text, Timestamp};
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::arrays::Arrays;
+use super::audit_arrays::AuditArrays;
+use super::document_arrays::DocumentArrays;
 use super::{Gather, index};
 use crate::batch::Answers;
 use crate::postgres::Conn;
@@ -136,28 +138,7 @@ fn judge(
 
 #[derive(QueryId, Default)]
 pub(super) struct Statement {
-    classes: Vec<i16>,
-    ids: Vec<SqlUuid>,
-    states: Vec<String>,
-    versions: Vec<i64>,
-    owners: Vec<SqlUuid>,
-    names: Vec<String>,
-    content_lengths: Vec<i64>,
-    content_types: Vec<String>,
-    compressed: Vec<bool>,
-    formats: Vec<String>,
-    wrap_algorithms: Vec<String>,
-    key_serials: Vec<i64>,
-    wrapped_keys: Vec<Vec<u8>>,
-    key_commitments: Vec<Vec<u8>>,
-    object_keys: Vec<String>,
-    sizes: Vec<Option<i64>>,
-    etags: Vec<Option<String>>,
-    version_ids: Vec<Option<String>>,
-    created_at: Vec<NaiveDateTime>,
-    expires_at: Vec<Option<NaiveDateTime>>,
-    holds: Vec<bool>,
-    exposed: Vec<bool>,
+    documents: DocumentArrays,
     scopes: Vec<String>,
     made_at: Vec<Option<NaiveDateTime>>,
     principal_kinds: Vec<String>,
@@ -179,29 +160,7 @@ impl Statement {
     }
 
     fn push(&mut self, request: &Request) {
-        let document = request.document.clone();
-        self.classes.push(document.retention_class);
-        self.ids.push(document.id);
-        self.states.push(document.state);
-        self.versions.push(document.version);
-        self.owners.push(document.owner);
-        self.names.push(document.name);
-        self.content_lengths.push(document.content_length);
-        self.content_types.push(document.content_type);
-        self.compressed.push(document.compressed);
-        self.formats.push(document.format);
-        self.wrap_algorithms.push(document.wrap_algorithm);
-        self.key_serials.push(document.key_serial);
-        self.wrapped_keys.push(document.wrapped_key);
-        self.key_commitments.push(document.key_commitment);
-        self.object_keys.push(document.object_key);
-        self.sizes.push(document.size);
-        self.etags.push(document.etag);
-        self.version_ids.push(document.version_id);
-        self.created_at.push(document.created_at);
-        self.expires_at.push(document.expires_at);
-        self.holds.push(document.hold);
-        self.exposed.push(document.key_exposed);
+        self.documents.push(&request.document);
         self.scopes.push(request.scope.clone());
         self.made_at.push(request.made_at);
         let entry = request.entry.clone();
@@ -215,28 +174,7 @@ impl Statement {
     }
 
     fn bind<'b>(&'b self, arrays: &mut Arrays<'_, 'b>) -> QueryResult<()> {
-        arrays.bind::<SmallInt, _>(&self.classes)?;
-        arrays.bind::<Id, _>(&self.ids)?;
-        arrays.bind::<Text, _>(&self.states)?;
-        arrays.bind::<BigInt, _>(&self.versions)?;
-        arrays.bind::<Id, _>(&self.owners)?;
-        arrays.bind::<Text, _>(&self.names)?;
-        arrays.bind::<BigInt, _>(&self.content_lengths)?;
-        arrays.bind::<Text, _>(&self.content_types)?;
-        arrays.bind::<Bool, _>(&self.compressed)?;
-        arrays.bind::<Text, _>(&self.formats)?;
-        arrays.bind::<Text, _>(&self.wrap_algorithms)?;
-        arrays.bind::<BigInt, _>(&self.key_serials)?;
-        arrays.bind::<Binary, _>(&self.wrapped_keys)?;
-        arrays.bind::<Binary, _>(&self.key_commitments)?;
-        arrays.bind::<Text, _>(&self.object_keys)?;
-        arrays.bind::<Nullable<BigInt>, _>(&self.sizes)?;
-        arrays.bind::<Nullable<Text>, _>(&self.etags)?;
-        arrays.bind::<Nullable<Text>, _>(&self.version_ids)?;
-        arrays.bind::<Timestamp, _>(&self.created_at)?;
-        arrays.bind::<Nullable<Timestamp>, _>(&self.expires_at)?;
-        arrays.bind::<Bool, _>(&self.holds)?;
-        arrays.bind::<Bool, _>(&self.exposed)?;
+        self.documents.bind(arrays)?;
         arrays.bind::<Text, _>(&self.scopes)?;
         arrays.bind::<Nullable<Timestamp>, _>(&self.made_at)?;
         arrays.bind::<Text, _>(&self.principal_kinds)?;
@@ -247,10 +185,6 @@ impl Statement {
         arrays.bind::<Nullable<Timestamp>, _>(&self.entries_expire_at)
     }
 }
-
-const DOCUMENT_COLUMNS: &str = "retention_class, id, state, version, owner, name, content_length, \
-     content_type, compressed, format, wrap_algorithm, key_serial, wrapped_key, key_commitment, \
-     object_key, size, etag, version_id, created_at, expires_at, hold, key_exposed";
 
 /// What the statement asks besides the document: the scope, the moment in the id, the entry.
 const FURTHER_COLUMNS: &str = "scope, made_at, principal_kind, principal_id, rights, granted_by, \
@@ -323,13 +257,13 @@ impl Statement {
         out.push_sql("WITH asked AS MATERIALIZED (SELECT * FROM unnest(");
         self.bind(&mut Arrays::new(out.reborrow()))?;
         out.push_sql(") WITH ORDINALITY AS a (");
-        out.push_sql(DOCUMENT_COLUMNS);
+        out.push_sql(DocumentArrays::COLUMNS);
         out.push_sql(", ");
         out.push_sql(FURTHER_COLUMNS);
         let [before_serials, after_serials] = means.pairs;
         out.push_sql(", n)), pairs AS MATERIALIZED (");
         out.push_sql(before_serials);
-        out.push_bind_param::<diesel::sql_types::Array<BigInt>, _>(&self.key_serials)?;
+        out.push_bind_param::<Array<BigInt>, _>(&self.documents.key_serials)?;
         out.push_sql(after_serials);
         out.push_sql(
             "), \
@@ -348,9 +282,9 @@ impl Statement {
                WHERE pair_is_active AND in_window ORDER BY retention_class, id, n), \
              stored AS (INSERT INTO documents (",
         );
-        out.push_sql(DOCUMENT_COLUMNS);
+        out.push_sql(DocumentArrays::COLUMNS);
         out.push_sql(") SELECT ");
-        out.push_sql(DOCUMENT_COLUMNS);
+        out.push_sql(DocumentArrays::COLUMNS);
         out.push_sql(
             " FROM chosen ON CONFLICT (retention_class, id) DO NOTHING \
                RETURNING retention_class, id), \
@@ -385,74 +319,6 @@ impl Statement {
 
 /// From when to when an id may have been made; a test holds it to the domain's.
 const WINDOW: &str = "clock.now - interval '300 seconds' AND clock.now + interval '60 seconds'";
-
-/// Audit entries, a column each.
-#[derive(QueryId, Default)]
-pub(super) struct AuditArrays {
-    ids: Vec<SqlUuid>,
-    at: Vec<NaiveDateTime>,
-    actions: Vec<String>,
-    actor_kinds: Vec<String>,
-    actor_ids: Vec<Option<SqlUuid>>,
-    actor_api_keys: Vec<Option<String>>,
-    request_ids: Vec<String>,
-    addresses: Vec<Option<String>>,
-    document_ids: Vec<Option<SqlUuid>>,
-    principal_kinds: Vec<Option<String>>,
-    principal_ids: Vec<Option<SqlUuid>>,
-    rights: Vec<Option<i16>>,
-    user_ids: Vec<Option<SqlUuid>>,
-    api_keys: Vec<Option<String>>,
-    key_serials: Vec<Option<i64>>,
-}
-
-impl AuditArrays {
-    /// The columns in the order of [`bind`](Self::bind).
-    pub(super) const COLUMNS: &'static str = "id, at, action, actor_kind, actor_id, \
-         actor_api_key, request_id, address, document_id, principal_kind, principal_id, rights, \
-         user_id, api_key, key_serial";
-    /// The same of a relation `r`.
-    const COLUMNS_OF_R: &'static str = "r.id, r.at, r.action, r.actor_kind, r.actor_id, \
-         r.actor_api_key, r.request_id, r.address, r.document_id, r.principal_kind, \
-         r.principal_id, r.rights, r.user_id, r.api_key, r.key_serial";
-
-    pub(super) fn push(&mut self, row: &AuditRow) {
-        let row = row.clone();
-        self.ids.push(row.id);
-        self.at.push(row.at);
-        self.actions.push(row.action);
-        self.actor_kinds.push(row.actor_kind);
-        self.actor_ids.push(row.actor_id);
-        self.actor_api_keys.push(row.actor_api_key);
-        self.request_ids.push(row.request_id);
-        self.addresses.push(row.address);
-        self.document_ids.push(row.document_id);
-        self.principal_kinds.push(row.principal_kind);
-        self.principal_ids.push(row.principal_id);
-        self.rights.push(row.rights);
-        self.user_ids.push(row.user_id);
-        self.api_keys.push(row.api_key);
-        self.key_serials.push(row.key_serial);
-    }
-
-    pub(super) fn bind<'b>(&'b self, arrays: &mut Arrays<'_, 'b>) -> QueryResult<()> {
-        arrays.bind::<Id, _>(&self.ids)?;
-        arrays.bind::<Timestamp, _>(&self.at)?;
-        arrays.bind::<Text, _>(&self.actions)?;
-        arrays.bind::<Text, _>(&self.actor_kinds)?;
-        arrays.bind::<Nullable<Id>, _>(&self.actor_ids)?;
-        arrays.bind::<Nullable<Text>, _>(&self.actor_api_keys)?;
-        arrays.bind::<Text, _>(&self.request_ids)?;
-        arrays.bind::<Nullable<Text>, _>(&self.addresses)?;
-        arrays.bind::<Nullable<Id>, _>(&self.document_ids)?;
-        arrays.bind::<Nullable<Text>, _>(&self.principal_kinds)?;
-        arrays.bind::<Nullable<Id>, _>(&self.principal_ids)?;
-        arrays.bind::<Nullable<SmallInt>, _>(&self.rights)?;
-        arrays.bind::<Nullable<Id>, _>(&self.user_ids)?;
-        arrays.bind::<Nullable<Text>, _>(&self.api_keys)?;
-        arrays.bind::<Nullable<BigInt>, _>(&self.key_serials)
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,8 @@
 
 mod api_key;
 mod arrays;
+mod audit_arrays;
+mod document_arrays;
 mod find;
 mod insert;
 mod release;

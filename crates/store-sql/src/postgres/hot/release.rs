@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::arrays::Arrays;
-use super::insert::AuditArrays;
+use super::audit_arrays::AuditArrays;
 use super::{Gather, index, number};
 use crate::batch::Answers;
 use crate::postgres::Conn;
