@@ -3,13 +3,13 @@
 use crypt_keeper_domain::model::Timestamp;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool};
+use diesel::sql_types::{Array, BigInt, Bool, SmallInt};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::rows::KeyPairRow;
 use crate::schema::{key_pairs, users};
-use crate::sql_types::SqlUuid;
+use crate::sql_types::{Id, SqlUuid};
 
 /// Locks a user's row against others who would do the same; whether it is there.
 pub(super) async fn lock_user(conn: &mut Conn, id: SqlUuid) -> QueryResult<bool> {
@@ -46,6 +46,30 @@ pub(super) async fn share_pairs(conn: &mut Conn, serials: &[i64]) -> QueryResult
         .for_share()
         .load(conn)
         .await
+}
+
+/// Locks those of `ids` that lie behind one key, up to another, in the order in which everybody
+/// locks documents.
+pub(super) async fn lock_documents(
+    conn: &mut Conn,
+    after: (i16, SqlUuid),
+    last: (i16, SqlUuid),
+    ids: &[SqlUuid],
+) -> QueryResult<()> {
+    diesel::sql_query(
+        "SELECT FROM documents \
+         WHERE (retention_class, id) > ($1, $2) AND (retention_class, id) <= ($3, $4) \
+           AND id = ANY ($5) \
+         ORDER BY retention_class, id FOR NO KEY UPDATE",
+    )
+    .bind::<SmallInt, _>(after.0)
+    .bind::<Id, _>(after.1)
+    .bind::<SmallInt, _>(last.0)
+    .bind::<Id, _>(last.1)
+    .bind::<Array<Id>, _>(ids)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Whether a migration was ever applied.

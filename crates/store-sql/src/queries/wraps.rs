@@ -44,6 +44,22 @@ macro_rules! between {
     };
 }
 
+/// Those of them that are to be marked: wrapped under the pair, now or once.
+macro_rules! to_mark {
+    ($after:expr, $last:expr, $serial:expr) => {
+        between!($after, $last)
+            .and(documents::key_exposed.eq(false))
+            .and(
+                documents::key_serial.eq($serial).or(exists(
+                    audit::table
+                        .filter(audit::document_id.eq(documents::id.nullable()))
+                        .filter(audit::action.eq(AuditAction::DocumentRewrapped.as_str()))
+                        .filter(audit::key_serial.eq($serial)),
+                )),
+            )
+    };
+}
+
 /// A rewrap as the rows hold it.
 pub(in super::super) struct NewWrap {
     pub(in super::super) key: Key,
@@ -146,24 +162,24 @@ fn judge(
     }
 }
 
+/// The documents are locked in the order of their keys, before one statement marks them in whatever
+/// order: as by releases and rewraps, so that nobody waits in a circle.
 pub(super) async fn mark_exposed(
     conn: &mut Conn,
     serial: Serial,
     step: WalkStep,
 ) -> Result<Done<Walked>, Failure> {
     let last = last_of(conn, step).await?;
+    let (after, end) = (after_of(step), last.unwrap_or(LAST));
     let number = serial.as_i64();
-    let rewrapped = AuditAction::DocumentRewrapped.as_str();
-    let has_left = exists(
-        audit::table
-            .filter(audit::document_id.eq(documents::id.nullable()))
-            .filter(audit::action.eq(rewrapped))
-            .filter(audit::key_serial.eq(number)),
-    );
+    let ids: Vec<SqlUuid> = documents::table
+        .filter(to_mark!(after, end, number))
+        .select(documents::id)
+        .load(conn)
+        .await?;
+    dialect::lock_documents(conn, after, end, &ids).await?;
     let marked = diesel::update(documents::table)
-        .filter(between!(after_of(step), last.unwrap_or(LAST)))
-        .filter(documents::key_exposed.eq(false))
-        .filter(documents::key_serial.eq(number).or(has_left))
+        .filter(to_mark!(after, end, number))
         .set(documents::key_exposed.eq(true))
         .execute(conn)
         .await?;

@@ -25,6 +25,17 @@ pub(super) async fn lock_pairs(_: &mut Conn, _: &[i64]) -> QueryResult<()> {
     Ok(())
 }
 
+/// Nothing to do: see above.
+#[expect(clippy::unused_async, reason = "PostgreSQL's twin waits")]
+pub(super) async fn lock_documents(
+    _: &mut Conn,
+    _: (i16, SqlUuid),
+    _: (i16, SqlUuid),
+    _: &[SqlUuid],
+) -> QueryResult<()> {
+    Ok(())
+}
+
 /// The pairs of these serials; in a write transaction nobody changes them meanwhile.
 pub(super) async fn share_pairs(conn: &mut Conn, serials: &[i64]) -> QueryResult<Vec<KeyPairRow>> {
     key_pairs::table

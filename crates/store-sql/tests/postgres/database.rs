@@ -114,6 +114,23 @@ impl Client {
         self.0.batch_execute(statements).await.unwrap();
     }
 
+    /// Waits until `count` of the database's other connections wait for a lock.
+    pub(crate) async fn until_waiting(&mut self, count: usize) {
+        for _ in 0..500 {
+            let waiting = self
+                .texts(
+                    "SELECT pid FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'",
+                )
+                .await;
+            if waiting.len() >= count {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("nobody waits for a lock");
+    }
+
     /// Why statements are refused, the code first; `None` if they were done.
     pub(crate) async fn refusal(&mut self, statements: &str) -> Option<String> {
         let error = self.0.batch_execute(statements).await.err()?;

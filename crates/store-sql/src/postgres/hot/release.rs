@@ -25,6 +25,9 @@ use crate::sql_types::{Id, SqlUuid};
 /// began is waited for, read anew, and judged anew; one that was deleted is gone. Whoever changes
 /// one of them later waits for our commit. So nothing that was acknowledged before our commit was
 /// overlooked, and what comes after it is after the release.
+///
+/// Documents are locked in the order of their keys, as by whoever changes several of them in one
+/// transaction: so nobody waits in a circle.
 pub(super) struct RecordRelease;
 
 impl Gather for RecordRelease {
@@ -127,7 +130,7 @@ impl QueryFragment<Pg> for Statement {
             ") AND u.state = 'active' \
                  AND k.user_id = asked.user_id AND k.revoked_at IS NULL \
                  AND (k.expires_at IS NULL OR asked.at < k.expires_at) \
-               FOR SHARE OF e, d, p, u, k), \
+               ORDER BY asked.class, asked.id FOR SHARE OF e, d, p, u, k), \
              recorded AS (INSERT INTO audit (",
         );
         out.push_sql(AuditArrays::COLUMNS);
