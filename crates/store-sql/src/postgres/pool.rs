@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crypt_keeper_domain::ports::StoreError;
-use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
+use deadpool::Runtime;
+use deadpool::managed::{
+    self, Metrics, Object, PoolError, RecycleError, RecycleResult, TimeoutType,
+};
 use diesel::result::{DatabaseErrorKind, Error as SqlError};
 use diesel_async::pooled_connection::PoolableConnection as _;
 
@@ -48,6 +51,9 @@ impl Pool {
     pub(super) fn new(connector: Connector, size: usize) -> Result<Self, OpenError> {
         managed::Pool::builder(Manager(connector))
             .max_size(size)
+            // Making a connection takes as long as the connector lets it.
+            .wait_timeout(Some(WAIT))
+            .runtime(Runtime::Tokio1)
             .build()
             .map(Self)
             .map_err(|error| OpenError::Backend(Box::new(error)))
@@ -55,12 +61,14 @@ impl Pool {
 
     /// A connection; for its first use, with the server's words against it.
     pub(super) async fn get(&self) -> Result<Pooled, OpenError> {
-        match tokio::time::timeout(WAIT, self.0.get()).await {
-            Ok(Ok(conn)) => Ok(Pooled(Some(conn))),
-            Ok(Err(PoolError::Backend(error))) => Err(error),
-            Ok(Err(PoolError::Closed)) => Err(unavailable("the store is shut down").into()),
-            Ok(Err(error)) => Err(OpenError::Backend(Box::new(error))),
-            Err(_) => Err(unavailable("all connections to the database are busy").into()),
+        match self.0.get().await {
+            Ok(conn) => Ok(Pooled(Some(conn))),
+            Err(PoolError::Backend(error)) => Err(error),
+            Err(PoolError::Closed) => Err(unavailable("the store is shut down").into()),
+            Err(PoolError::Timeout(TimeoutType::Wait)) => {
+                Err(unavailable("all connections to the database are busy").into())
+            }
+            Err(error) => Err(OpenError::Backend(Box::new(error))),
         }
     }
 

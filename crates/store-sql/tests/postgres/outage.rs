@@ -240,6 +240,25 @@ async fn a_server_that_hangs_is_given_up_and_taken_up_again() {
     store.shutdown().await;
 }
 
+/// What takes connections and says nothing is no busy pool.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_at_the_start_is_said_to_be_silent() {
+    let silent = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?connect_timeout=1");
+    let connected = tokio::time::timeout(
+        Duration::from_secs(20),
+        PostgresStore::connect(options(&url)),
+    );
+    let error = connected.await.expect("it is given up").unwrap_err();
+    let OpenError::Unavailable(why) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(why.to_string(), "the database did not answer in time");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_said_of_a_server_holds_no_password() {
     let Some(server) = server().await else {
