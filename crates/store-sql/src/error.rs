@@ -112,6 +112,7 @@ const PASSING: &[&str] = &[
     "could not obtain lock",
     "out of memory",
     "out of shared memory",
+    "could not open file",
     "could not extend file",
     "could not write",
     "could not read",
@@ -126,6 +127,21 @@ const PASSING: &[&str] = &[
     "attempt to write a readonly database",
     "unable to open database file",
 ];
+
+/// Whether nothing but words says what an error is: no kind of its own, no place in the statement,
+/// no table, column or constraint.
+#[cfg(feature = "postgres")]
+pub(crate) fn is_vague(error: &SqlError) -> bool {
+    match error {
+        SqlError::DatabaseError(DatabaseErrorKind::Unknown, information) => {
+            information.statement_position().is_none()
+                && information.table_name().is_none()
+                && information.column_name().is_none()
+                && information.constraint_name().is_none()
+        }
+        _ => false,
+    }
+}
 
 fn is_passing(error: &SqlError) -> bool {
     match error {

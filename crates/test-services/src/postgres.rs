@@ -33,6 +33,8 @@ pub struct PostgresOptions {
     pub max_connections: u32,
     /// More of `postgresql.conf`: name and value.
     pub settings: Vec<(String, String)>,
+    /// More of the server's environment: name and value.
+    pub environment: Vec<(String, String)>,
     /// Whether the server outlives the process that starts it; see [`Postgres::leave_running`].
     pub detached: bool,
 }
@@ -44,6 +46,7 @@ impl Default for PostgresOptions {
             tls: PostgresTls::Off,
             max_connections: 200,
             settings: Vec::new(),
+            environment: Vec::new(),
             detached: false,
         }
     }
@@ -115,7 +118,7 @@ impl Postgres {
                 service: "PostgreSQL",
                 program: binaries.join("postgres"),
                 arguments: vec!["-D".into(), home.join("data").into()],
-                environment: Vec::new(),
+                environment: options.environment.clone(),
                 user,
                 log: folder.path().join("postgres.log"),
                 folder: home,

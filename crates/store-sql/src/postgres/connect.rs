@@ -2,10 +2,13 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crypt_keeper_domain::ports::StoreError;
 use crypt_keeper_secret::{ExposeSecret as _, SecretString};
+use diesel::dsl::sql;
+use diesel::sql_types::{Nullable, Text};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use postgres_openssl::MakeTlsConnector;
 use tokio_postgres::Config;
@@ -13,7 +16,7 @@ use tokio_postgres::config::SslMode as Negotiation;
 
 use super::url::{self, SslMode};
 use super::{Conn, tls};
-use crate::error::{OpenError, unavailable};
+use crate::error::{Failure, OpenError, is_vague, unavailable};
 
 /// How long a server is waited for, unless the URL says otherwise.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -43,6 +46,8 @@ struct Inner {
     config: Config,
     tls: MakeTlsConnector,
     schema: Option<&'static str>,
+    /// Whether the server's messages are known not to be in English.
+    is_foreign: AtomicBool,
 }
 
 impl std::fmt::Debug for Connector {
@@ -94,6 +99,7 @@ impl Connector {
             config,
             tls: tls::connector(&tls_settings)?,
             schema,
+            is_foreign: AtomicBool::new(false),
         })))
     }
 
@@ -118,6 +124,7 @@ impl Connector {
                 .await
                 .map_err(|error| OpenError::Unavailable(Box::new(error)))?;
             conn.batch_execute(&self.settings(purpose)).await?;
+            self.learn_language(&mut conn).await?;
             Ok(conn)
         });
         connected
@@ -135,12 +142,44 @@ impl Connector {
         })
     }
 
+    /// Errors are told apart by their words, since diesel drops the SQLSTATE: so it matters which
+    /// language the server speaks, where its role may not choose.
+    async fn learn_language(&self, conn: &mut Conn) -> Result<(), OpenError> {
+        let words = sql::<Nullable<Text>>("current_setting('crypt_keeper.division', true)");
+        let said: Option<String> =
+            diesel_async::RunQueryDsl::get_result(diesel::select(words), conn).await?;
+        let is_foreign = said.is_some_and(|words| words != "division by zero");
+        if is_foreign && !self.0.is_foreign.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "the PostgreSQL server's messages are not in English, so errors that may pass are \
+                 hard to tell from others: run GRANT SET ON PARAMETER lc_messages (PostgreSQL 15), \
+                 or ALTER ROLE .. SET lc_messages = 'C', for this service's role"
+            );
+        }
+        Ok(())
+    }
+
+    /// A failure as it is to be told. In a language that is not understood, what has no kind of its
+    /// own and points at nothing in the statement or the tables counts as passing: who asks again
+    /// in vain loses less than who gives up too early.
+    pub(super) fn judge(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Sql(error)
+                if self.0.is_foreign.load(Ordering::Relaxed) && is_vague(&error) =>
+            {
+                StoreError::Unavailable(error.into()).into()
+            }
+            told => told,
+        }
+    }
+
     fn settings(&self, purpose: Purpose) -> String {
         let mut settings = String::from(
             "SET default_transaction_isolation = 'read committed';
              SET idle_in_transaction_session_timeout = '30s';
              SET lock_timeout = '6s';",
         );
+        settings.push_str(ENGLISH);
         settings.push_str(match purpose {
             Purpose::Pooled => "SET statement_timeout = '20s';",
             Purpose::Migration => "SET statement_timeout = 0;",
@@ -169,6 +208,23 @@ impl Connector {
         settings
     }
 }
+
+/// Asks for messages in English, which takes a right that few roles have, and keeps the words of an
+/// error, to see what came of it. Errors that are caught are not logged.
+const ENGLISH: &str = "
+    DO $$
+    BEGIN
+        BEGIN
+            SET lc_messages = 'C';
+        EXCEPTION WHEN insufficient_privilege THEN NULL;
+        END;
+        BEGIN
+            PERFORM 1 / 0;
+        EXCEPTION WHEN division_by_zero THEN
+            PERFORM set_config('crypt_keeper.division', SQLERRM, false);
+        END;
+    END
+    $$;";
 
 /// A refusal that will not pass by itself is a matter of settings; the rest is that the server is
 /// away. No text of tokio-postgres holds the password.

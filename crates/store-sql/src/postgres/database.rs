@@ -96,14 +96,14 @@ impl Server {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Failure>> + Send + 'static,
     {
-        let pool = self.pool.clone();
+        let (pool, connector) = (self.pool.clone(), self.connector.clone());
         self.finish(async move {
             let mut pooled = pool.get_to_act().await?;
             let outcome = tokio::time::timeout(ACT_WITHIN, act(pooled.conn()?))
                 .await
                 .unwrap_or(Err(Failure::TimedOut));
             pooled.give_back(&outcome);
-            outcome.map_err(Failure::into_store)
+            outcome.map_err(|failure| connector.judge(failure).into_store())
         })
         .await
     }

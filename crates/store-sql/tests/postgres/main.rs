@@ -14,6 +14,7 @@ mod database;
 mod gathered;
 mod gathering;
 mod ingest;
+mod language;
 mod lock_order;
 mod migrations;
 mod outage;

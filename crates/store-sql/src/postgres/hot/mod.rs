@@ -202,7 +202,7 @@ impl<G: Gather> Engine for Gathered<G> {
             if let Err(failure) = &answers {
                 session.spoilt = breaks_connection(failure);
             }
-            answers
+            answers.map_err(|failure| self.connector.judge(failure))
         }
         .boxed()
     }
