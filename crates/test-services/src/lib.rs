@@ -11,7 +11,8 @@
 //! # let _ = url; Ok(()) }
 //! ```
 //! A test that stops, restarts or kills its server starts one of its own: [`Postgres::start`],
-//! [`S3Server::start_minio`], [`S3Server::start_versitygw`], [`OpenBao::start`]. One that wants the network to fail puts a
+//! [`S3Server::start_minio`], [`S3Server::start_versitygw`], [`OpenBao::start`],
+//! [`DynamoDb::start`]. One that wants the network to fail puts a
 //! [`FaultProxy`] between. One that runs the service or the client as a process asks [`binary`].
 //!
 //! Servers listen on 127.0.0.1 alone, on ports that were free; their data lies below `/var/tmp` and
@@ -21,6 +22,7 @@
 mod binaries;
 mod cache;
 mod cycles;
+mod dynamodb;
 mod error;
 mod identity;
 mod install;
@@ -48,6 +50,7 @@ mod versitygw;
 pub use binaries::{BUILT, SERVER_FEATURES, binary};
 pub use cache::Cache;
 pub use cycles::{CYCLES, cycles};
+pub use dynamodb::{DynamoDb, DynamoDbAccess, DynamoDbOptions};
 pub use error::{Error, Result};
 pub use identity::{ProcessIdentity, Signal};
 pub use install::go_main::program as go_program;
@@ -59,7 +62,7 @@ pub use postgres_access::PostgresAccess;
 pub use proxy::{Direction, Fault, FaultProxy};
 pub use s3::S3Access;
 pub use s3_server::{S3Options, S3Server};
-pub use shared::{minio, openbao, postgres, require_or_skip, versitygw};
+pub use shared::{dynamodb, minio, openbao, postgres, require_or_skip, versitygw};
 pub use tls::TlsFiles;
 pub use tools::run;
 pub use vault_access::{VaultAccess, VaultAnswer};

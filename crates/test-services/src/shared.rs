@@ -6,6 +6,7 @@
 
 use std::sync::OnceLock;
 
+use crate::dynamodb::{DynamoDb, DynamoDbAccess, DynamoDbOptions};
 use crate::error::{Error, Result};
 use crate::openbao::{OpenBao, OpenBaoOptions};
 use crate::postgres::{Postgres, PostgresOptions};
@@ -34,6 +35,9 @@ pub const VERSITYGW_SECRET_KEY: &str = "CK_TEST_VERSITYGW_SECRET_KEY";
 pub const OPENBAO_URL: &str = "CK_TEST_OPENBAO_URL";
 /// A token of that Vault that may do everything.
 pub const OPENBAO_TOKEN: &str = "CK_TEST_OPENBAO_TOKEN";
+
+/// Names a DynamoDB Local that is there already, such as `http://127.0.0.1:8000`.
+pub const DYNAMODB_URL: &str = "CK_TEST_DYNAMODB_URL";
 
 /// The shared PostgreSQL, fsync off. Make a database for each test; restart only a server of your
 /// own ([`Postgres::start`]).
@@ -115,6 +119,31 @@ pub fn openbao() -> Option<VaultAccess> {
         Err(error) => Err(error),
     };
     require_or_skip("OpenBao", access)
+}
+
+/// The shared DynamoDB Local, in memory. Make tables of a prefix of your own for each test, and
+/// delete them; stop only a server of your own ([`DynamoDb::start`]).
+///
+/// `None` if there is none and tests may be skipped: it has been said.
+///
+/// # Panics
+/// If there is none and `CK_TEST_REQUIRE=1`.
+#[must_use]
+pub fn dynamodb() -> Option<DynamoDbAccess> {
+    static OWN: OnceLock<std::result::Result<DynamoDb, String>> = OnceLock::new();
+    let access = match settings::text(DYNAMODB_URL) {
+        Ok(Some(url)) if !url.starts_with("http://") && !url.starts_with("https://") => {
+            Err(Error::Setting {
+                variable: DYNAMODB_URL.to_owned(),
+                problem: "not an address; like http://127.0.0.1:8000".into(),
+            })
+        }
+        Ok(Some(url)) => DynamoDbAccess::new(&url),
+        Ok(None) => once(&OWN, || DynamoDb::start(&DynamoDbOptions::default()))
+            .map(|server| server.access().clone()),
+        Err(error) => Err(error),
+    };
+    require_or_skip("DynamoDB Local", access)
 }
 
 /// Whether the environment names the server of this variable, such as [`POSTGRES_URL`].

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use crypt_keeper_test_services::shared::{
-    MINIO_ACCESS_KEY, MINIO_SECRET_KEY, MINIO_URL, OPENBAO_TOKEN, OPENBAO_URL, POSTGRES_URL,
-    VERSITYGW_ACCESS_KEY, VERSITYGW_SECRET_KEY, VERSITYGW_URL,
+    DYNAMODB_URL, MINIO_ACCESS_KEY, MINIO_SECRET_KEY, MINIO_URL, OPENBAO_TOKEN, OPENBAO_URL,
+    POSTGRES_URL, VERSITYGW_ACCESS_KEY, VERSITYGW_SECRET_KEY, VERSITYGW_URL,
 };
 use crypt_keeper_test_services::{
-    OpenBao, OpenBaoOptions, Postgres, PostgresOptions, ProcessIdentity, Result, S3Options,
-    S3Server,
+    DynamoDb, DynamoDbOptions, OpenBao, OpenBaoOptions, Postgres, PostgresOptions, ProcessIdentity,
+    Result, S3Options, S3Server,
 };
 
 /// A kind of server that tests share.
@@ -18,10 +18,17 @@ pub(crate) enum Kind {
     Minio,
     Versitygw,
     OpenBao,
+    DynamoDb,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Postgres, Self::Minio, Self::Versitygw, Self::OpenBao];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Postgres,
+        Self::Minio,
+        Self::Versitygw,
+        Self::OpenBao,
+        Self::DynamoDb,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -29,6 +36,7 @@ impl Kind {
             Self::Minio => "minio",
             Self::Versitygw => "versitygw",
             Self::OpenBao => "openbao",
+            Self::DynamoDb => "dynamodb",
         }
     }
 
@@ -39,6 +47,7 @@ impl Kind {
             Self::Minio => MINIO_URL,
             Self::Versitygw => VERSITYGW_URL,
             Self::OpenBao => OPENBAO_URL,
+            Self::DynamoDb => DYNAMODB_URL,
         }
     }
 
@@ -60,6 +69,10 @@ impl Kind {
                 Box::new(S3Server::start_versitygw(&s3)?),
                 [VERSITYGW_ACCESS_KEY, VERSITYGW_SECRET_KEY],
             ),
+            Self::DynamoDb => Server::DynamoDb(Box::new(DynamoDb::start(&DynamoDbOptions {
+                detached,
+                ..DynamoDbOptions::default()
+            })?)),
             Self::OpenBao => {
                 let tls = false;
                 Server::OpenBao(Box::new(OpenBao::start(&OpenBaoOptions { tls, detached })?))
@@ -74,6 +87,7 @@ pub(crate) enum Server {
     Postgres(Box<Postgres>),
     S3(Box<S3Server>, [&'static str; 2]),
     OpenBao(Box<OpenBao>),
+    DynamoDb(Box<DynamoDb>),
 }
 
 impl Server {
@@ -83,6 +97,7 @@ impl Server {
             Self::Postgres(server) => server.url(),
             Self::S3(server, _) => server.endpoint().to_owned(),
             Self::OpenBao(server) => server.access().address().to_owned(),
+            Self::DynamoDb(server) => server.access().endpoint.clone(),
         }
     }
 
@@ -90,7 +105,7 @@ impl Server {
     pub(crate) fn variables(&self, kind: Kind) -> Vec<(String, String)> {
         let mut variables = vec![(kind.variable().to_owned(), self.address())];
         match self {
-            Self::Postgres(_) => {}
+            Self::Postgres(_) | Self::DynamoDb(_) => {}
             Self::S3(server, [access_key, secret_key]) => {
                 let access = server.access();
                 variables.push(((*access_key).to_owned(), access.access_key.clone()));
@@ -109,6 +124,7 @@ impl Server {
             Self::Postgres(server) => server.leave_running(),
             Self::S3(server, _) => server.leave_running(),
             Self::OpenBao(server) => server.leave_running(),
+            Self::DynamoDb(server) => server.leave_running(),
         }
     }
 }
