@@ -2,6 +2,7 @@
 
 use super::{Asked, Error, Setting, SettingsProblem};
 use crate::terminal::{escaped, escaped_path};
+use std::io;
 
 impl Error {
     /// What the one who typed the command can do, where there is something.
@@ -108,6 +109,11 @@ impl Error {
             Self::UnknownEncryptionType(_) => {
                 "it was made by another program, or by a newer ckc: use that one".to_owned()
             }
+            Self::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "make room there, or write elsewhere: -o NAME; what is uploaded from standard input \
+                 lies in TMPDIR meanwhile"
+                    .to_owned()
+            }
             Self::SourceUnreadable { .. }
             | Self::Write { .. }
             | Self::Output(_)
@@ -136,6 +142,9 @@ fn settings_file(path: &std::path::Path, problem: &SettingsProblem) -> Option<St
         }
         SettingsProblem::Malformed(_) => {
             Some("correct it, or move it away and run `ckc login`".to_owned())
+        }
+        SettingsProblem::Unreadable(error) if error.kind() == io::ErrorKind::NotFound => {
+            Some("check the path; `ckc login` makes a file of profiles".to_owned())
         }
         SettingsProblem::Unreadable(_)
         | SettingsProblem::Unwritable(_)

@@ -3,6 +3,7 @@
 use crate::support::{Service, Session};
 use insta::assert_snapshot;
 use serde_json::json;
+use std::fs;
 
 const ID: &str = "0190a3c4-7c1e-7000-8a3b-000000000001";
 
@@ -236,6 +237,41 @@ fn login_tries_the_credentials_and_keeps_them() {
     !   hint: `ckc login` tries the credentials; only the owner can share or see who has access
     exit 3
     "#);
+}
+
+#[test]
+fn an_empty_variable_says_nothing() {
+    let service = Service::start();
+    let mut alice = Session::alice(&service);
+    for variable in [
+        "CKC_API_KEY_FILE",
+        "CKC_PROFILE",
+        "CKC_CONFIG",
+        "CKC_CA_FILE",
+        "CKC_ALLOW_PLAIN_HTTP",
+        "CKC_QUIET",
+        "CKC_JSON",
+        "CKC_VERBOSE",
+        "CKC_TIMEOUT",
+        "CKC_RETRIES",
+        "CKC_NAME",
+        "CKC_CONTENT_TYPE",
+        "CKC_CIPHER",
+        "CKC_OUTPUT",
+        "CKC_FORCE",
+        "CKC_LEGACY",
+    ] {
+        alice = alice.with(variable, "");
+    }
+    alice.write("a.txt", "x");
+    let uploaded = alice.run(&["upload", "a.txt"]);
+    assert!(uploaded.status.success(), "{uploaded:?}");
+    let id = String::from_utf8(uploaded.stdout).unwrap();
+    let id = id.trim().strip_prefix("Document ID: ").unwrap();
+    fs::remove_file(alice.folder().join("a.txt")).unwrap();
+    let downloaded = alice.run(&["download", id]);
+    assert!(downloaded.status.success(), "{downloaded:?}");
+    assert_eq!(alice.read("a.txt"), b"x");
 }
 
 #[test]

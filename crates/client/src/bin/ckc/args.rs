@@ -1,11 +1,12 @@
 //! The command line. One parser takes the present one and the 2017 one; `old_command_line` tells
 //! which was typed.
 
-use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::builder::{FalseyValueParser, Resettable};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use crypt_keeper_client::Format;
 use crypt_keeper_secret::SecretString;
 use std::convert::Infallible;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 const LONG_ABOUT: &str = "\
@@ -147,6 +148,31 @@ pub(crate) struct OldGlobals {
     pub(crate) old_json: bool,
 }
 
+/// The command line, with what the environment says in the place of flags. A variable that is empty
+/// says nothing, whatever its flag takes.
+pub(crate) fn command() -> clap::Command {
+    fn without_empty_variables(command: clap::Command) -> clap::Command {
+        let command = command.mut_args(|arg| {
+            let is_empty = arg.get_env().is_some_and(is_empty);
+            if is_empty {
+                arg.env(Resettable::Reset)
+            } else {
+                arg
+            }
+        });
+        command.mut_subcommands(without_empty_variables)
+    }
+    without_empty_variables(CommandLine::command())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the variables of flags are this file's"
+)]
+fn is_empty(variable: &OsStr) -> bool {
+    std::env::var_os(variable).is_some_and(|value| value.is_empty())
+}
+
 fn secret(text: &str) -> Result<SecretString, Infallible> {
     Ok(SecretString::from(text))
 }
@@ -266,7 +292,6 @@ pub(crate) struct SharesArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -11,16 +11,14 @@ mod terminal_modes;
 mod words;
 
 use args::CommandLine;
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 use crypt_keeper_client::Error;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let parsed = CommandLine::command()
-        .try_get_matches()
-        .and_then(|matches| {
-            CommandLine::from_arg_matches(&matches).map(|command_line| (command_line, matches))
-        });
+    let parsed = args::command().try_get_matches().and_then(|matches| {
+        CommandLine::from_arg_matches(&matches).map(|command_line| (command_line, matches))
+    });
     let (command_line, matches) = match parsed {
         Ok(parsed) => parsed,
         // Help and version are results, the rest is usage.
