@@ -205,6 +205,90 @@ fn kv_serves_opened_keys_through_an_outage_and_starts_into_one() {
     assert!(!server.log().contains("panicked"));
 }
 
+/// The soft and the hard TTL of the binary itself, its clock the real one.
+#[test]
+fn held_keys_serve_until_the_hard_ttl_and_all_is_well_within_ten_seconds_of_vaults_return() {
+    const HARD_TTL: Duration = Duration::from_secs(8);
+    let Some(mut bao) = own_server() else { return };
+    let keys = KeysInVault::create(Engine::Kv, bao.access());
+    let mut installation = keys.set_up(&Parts::embedded());
+    installation.set("KEYS__CACHE__SOFT_TTL", "1s");
+    installation.set("KEYS__CACHE__HARD_TTL", "8s");
+    let server = Server::start_installation(installation);
+    let account = server.user("alice");
+    let alice = server.ckc(&account);
+    alice.write("report.pdf", b"of substance");
+    let id = alice.succeeds(&["-q", "upload", "report.pdf"]).line();
+    let api = server.api(&account);
+    let ask = |path: &str| http::request(server.address(), "GET", path, &[], &[]).unwrap();
+    let counted = |name: &str| {
+        let text = ask("/metrics").text();
+        let found = text.lines().find_map(|line| line.strip_prefix(name));
+        let figure = found.unwrap_or_else(|| panic!("no {name} in {text}"));
+        figure.trim().parse::<f64>().unwrap()
+    };
+    let download = || api.download_url(&id).unwrap();
+    // It is read anew every second or so.
+    let begin = Instant::now();
+    while counted("crypt_keeper_key_cache_reads_total ") < 3.0 {
+        assert_eq!(download().status, 200);
+        assert!(begin.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(ask("/readyz").json()["status"], "ready");
+
+    bao.seal().unwrap();
+    let away = Instant::now();
+    let mut said = Vec::new();
+    let refused = loop {
+        let answer = download();
+        if answer.status != 200 {
+            break answer;
+        }
+        let readiness = ask("/readyz");
+        if readiness.json()["status"] == "degraded" {
+            assert_eq!(readiness.status, 200);
+            said.push(readiness.text());
+        }
+        assert!(
+            away.elapsed() < HARD_TTL + Duration::from_secs(2),
+            "served for too long"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    // It was read within the last second or so, and nothing was wrong until its time was up.
+    let served = away.elapsed();
+    assert!(served > HARD_TTL / 2, "served for {served:?} alone");
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.header("retry-after").is_some());
+    let words = "cannot be read anew; the one in memory was read";
+    assert!(said.iter().all(|text| text.contains(words)), "{said:?}");
+    assert!(!said.is_empty());
+    assert!(counted("crypt_keeper_key_cache_stale_hits_total ") > 0.0);
+    assert!(counted("crypt_keeper_key_cache_refresh_failures_total ") > 0.0);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while ask("/readyz").status != 503 {
+        assert!(Instant::now() < deadline, "ready with nothing to open");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+
+    bao.stop().unwrap();
+    bao.start_again().unwrap();
+    let back = Instant::now();
+    while download().status != 200 {
+        assert!(
+            back.elapsed() < Duration::from_secs(10),
+            "not served 10 s after its return"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    is_ready_within(&server, Duration::from_secs(10));
+    assert!((counted("crypt_keeper_key_cache_circuit{state=\"closed\"} ") - 1.0).abs() < 0.1);
+    alice.succeeds(&["download", &id, "-o", "copy"]);
+    assert_eq!(alice.read("copy"), b"of substance");
+    assert!(!server.log().contains("panicked"));
+}
+
 #[test]
 fn transit_answers_503_while_it_is_away_accepts_uploads_and_comes_back() {
     let Some(mut bao) = own_server() else { return };
@@ -250,7 +334,7 @@ fn what_cannot_work_is_refused_in_one_line() {
         (
             "MOUNT",
             keys.site.transit(),
-            "is not KV version 2: see `keys.vault.mount`",
+            "is Transit, not KV version 2: see `keys.vault.mount`",
         ),
         ("MOUNT", "a b", "`keys.vault.mount` = \"a b\" is not valid"),
         (

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crypt_keeper_domain::ports::{Probe, ProbeError};
+use crypt_keeper_domain::ports::{Condition, Probe, ProbeError};
 
 use crate::store::LocalBlobs;
 
@@ -15,10 +15,10 @@ impl Probe for LocalBlobs {
         "blobs"
     }
 
-    async fn check(&self) -> Result<(), ProbeError> {
+    async fn check(&self) -> Result<Condition, ProbeError> {
         let probed = tokio::time::timeout(PATIENCE, self.in_folder(|folder| folder.probe())).await;
         match probed {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => Ok(Condition::Good),
             Ok(Err(error)) => Err(ProbeError {
                 message: "no object can be written to the blob folder: is its disk mounted, \
                           writable and not full?"

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crypt_keeper_domain::ports::{Probe, ProbeError};
+use crypt_keeper_domain::ports::{Condition, Probe, ProbeError};
 
 use crate::error::{Fault, S3Error};
 use crate::store::S3Blobs;
@@ -30,10 +30,13 @@ impl Probe for S3Blobs {
         "blobs"
     }
 
-    async fn check(&self) -> Result<(), ProbeError> {
-        self.look().await.map_err(|error| ProbeError {
-            message: error.to_string(),
-            source: Some(Box::new(error)),
-        })
+    async fn check(&self) -> Result<Condition, ProbeError> {
+        match self.look().await {
+            Ok(()) => Ok(Condition::Good),
+            Err(error) => Err(ProbeError {
+                message: error.to_string(),
+                source: Some(Box::new(error)),
+            }),
+        }
     }
 }

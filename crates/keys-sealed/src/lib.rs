@@ -17,7 +17,8 @@ mod vault;
 
 pub use census::Census;
 pub use crypt_keeper_keys::{
-    IngestVault, PairInspection, VaultConfig as SealedVaultConfig, Workers,
+    CacheConfig, CacheStats, Circuit, IngestVault, PairInspection,
+    VaultConfig as SealedVaultConfig, Workers,
 };
 pub use reseal::{ResealStep, Resealed};
 pub use vault::SealedVault;

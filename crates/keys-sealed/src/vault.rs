@@ -1,12 +1,13 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
 use crypt_keeper_domain::ports::{
-    KeyRegistry, KeyVault, OldWrap, PrivateKeys, Probe, ProbeError, Purpose, VaultError,
+    Condition, KeyRegistry, KeyVault, OldWrap, PrivateKeys, Probe, ProbeError, Purpose, VaultError,
     WrapContext,
 };
-use crypt_keeper_keys::{LocalVault, PairInspection, VaultConfig};
+use crypt_keeper_keys::{CacheStats, LocalVault, PairInspection, VaultConfig};
 use crypt_keeper_secret::DocumentKey;
 
 use crate::master_key::MasterKeys;
@@ -34,9 +35,12 @@ impl SealedVault {
             store: private_keys,
             keys: master_keys.into(),
         };
-        Ok(Self {
-            local: LocalVault::new(registry, Arc::new(private_halves), config)?,
-        })
+        let keys = private_halves.keys.clone();
+        let local = LocalVault::new(registry, Arc::new(private_halves), config)?;
+        // What did not open may open now.
+        let forgive = local.forgiver();
+        keys.on_change(move |_| forgive());
+        Ok(Self { local })
     }
 
     /// How it wraps new document keys.
@@ -52,6 +56,23 @@ impl SealedVault {
     /// [`VaultError`] if the registry or the key store cannot be read at all.
     pub async fn inspect_pairs(&self) -> Result<Vec<PairInspection>, VaultError> {
         self.local.inspect_pairs().await
+    }
+
+    /// What has been read of private halves, and what is held of them.
+    #[must_use]
+    pub fn cache_stats(&self) -> CacheStats {
+        self.local.cache_stats()
+    }
+
+    /// Takes private halves out of memory that have no business there any more, as
+    /// [`LocalVault::sweep`].
+    pub async fn sweep(&self) {
+        self.local.sweep().await;
+    }
+
+    /// The same again and again, until it is dropped.
+    pub async fn keep_swept(&self, every: Duration) {
+        self.local.keep_swept(every).await;
     }
 }
 
@@ -98,7 +119,7 @@ impl Probe for SealedVault {
         self.local.part()
     }
 
-    async fn check(&self) -> Result<(), ProbeError> {
+    async fn check(&self) -> Result<Condition, ProbeError> {
         self.local.check().await
     }
 }

@@ -28,7 +28,10 @@ pub use call::{CallError, LoginError};
 pub use config::{
     Auth, AuthMethod, InvalidAddress, InvalidPath, MountPath, SessionConfig, VaultAddress,
 };
-pub use crypt_keeper_keys::{LocalVault, PairInspection, VaultConfig, Workers};
+pub use crypt_keeper_keys::{
+    BreakerConfig, CacheConfig, CacheStats, Circuit, LocalVault, PairInspection, VaultConfig,
+    Workers,
+};
 pub use kv::{KvHalves, kv_vault};
 pub use session::{StartError, VaultSession};
 pub use transit::{TransitConfig, TransitVault};

@@ -8,7 +8,7 @@ use crypt_keeper_domain::model::{
     Algorithm, DocumentId, KeyPair, PublicHalf, Scope, Serial, WrappedKey,
 };
 use crypt_keeper_domain::ports::{
-    KeyRegistry, KeyVault, Probe, ProbeError, Purpose, VaultError, WrapContext,
+    Condition, KeyRegistry, KeyVault, Probe, ProbeError, Purpose, VaultError, WrapContext,
 };
 use crypt_keeper_secret::DocumentKey;
 
@@ -121,8 +121,8 @@ impl Probe for IngestVault {
         "keys"
     }
 
-    async fn check(&self) -> Result<(), ProbeError> {
+    async fn check(&self) -> Result<Condition, ProbeError> {
         let look = self.pairs.active(&self.default_scope, self.algorithm, None);
-        tell_readiness(PATIENCE, async { look.await.map(drop) }).await
+        tell_readiness(PATIENCE, async { look.await.map(|_| Condition::Good) }).await
     }
 }

@@ -1,37 +1,34 @@
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crypt_keeper_crypto::PrivateHalf;
 use crypt_keeper_domain::model::Serial;
 use crypt_keeper_domain::ports::VaultError;
 use crypt_keeper_secret::SecretBytes;
 
-use crate::cache::Cache;
 use crate::error::PairError;
+use crate::key_cache::{CacheStats, KeyCache, Trouble};
 use crate::pairs::{PairIdentity, wrap_algorithm};
 use crate::pool::Pool;
 use crate::private_halves::PrivateHalves;
+use crate::vault::VaultConfig;
 
-/// Private halves, opened and parsed once.
+/// Private halves, opened, parsed and held. This is where they are cached: a decorator of the vault
+/// would see document keys alone, which are each asked for once, and a decorator of
+/// [`PrivateHalves`] would hold bytes that each request had to parse and to check anew.
 #[derive(Debug)]
 pub(crate) struct Opened<H> {
     source: Arc<H>,
     pool: Arc<Pool>,
-    kept: Cache<Serial, PrivateHalf>,
+    held: KeyCache<Serial, PrivateHalf>,
 }
 
 impl<H: PrivateHalves> Opened<H> {
-    pub(crate) fn new(
-        source: Arc<H>,
-        pool: Arc<Pool>,
-        life: Duration,
-        capacity: NonZeroUsize,
-    ) -> Self {
+    pub(crate) fn new(source: Arc<H>, pool: Arc<Pool>, config: &VaultConfig) -> Self {
+        let clock = Arc::clone(&config.clock);
         Self {
             source,
             pool,
-            kept: Cache::new(life, capacity),
+            held: KeyCache::new(config.cache, config.capacity, clock),
         }
     }
 
@@ -39,7 +36,7 @@ impl<H: PrivateHalves> Opened<H> {
         &self.source
     }
 
-    /// The private half of a pair, from memory if it was opened lately.
+    /// The private half of a pair, from memory if it is held.
     pub(crate) async fn get(&self, pair: &Arc<PairIdentity>) -> Result<PrivateHalf, VaultError> {
         let (source, pool, pair) = (
             Arc::clone(&self.source),
@@ -47,8 +44,8 @@ impl<H: PrivateHalves> Opened<H> {
             Arc::clone(pair),
         );
         let serial = pair.serial;
-        let look_up = || async move { fetch_and_open(&*source, &pool, pair).await };
-        self.kept.get(&serial, look_up).await
+        let read = || async move { fetch_and_open(&*source, &pool, pair).await };
+        self.held.get(&serial, read).await
     }
 
     /// Opens the private half of a pair as it is kept now.
@@ -57,7 +54,24 @@ impl<H: PrivateHalves> Opened<H> {
     }
 
     pub(crate) fn forget(&self, serial: Serial) {
-        self.kept.forget(&serial);
+        self.held.forget(&serial);
+    }
+
+    pub(crate) fn forgiver(&self) -> impl Fn() + Send + Sync + use<H> {
+        self.held.forgiver()
+    }
+
+    /// Drops what has been held for as long as it may; the serials of the rest.
+    pub(crate) fn sweep(&self) -> Vec<Serial> {
+        self.held.sweep()
+    }
+
+    pub(crate) fn trouble(&self, serial: Serial) -> Option<Trouble> {
+        self.held.trouble(&serial)
+    }
+
+    pub(crate) fn stats(&self) -> CacheStats {
+        self.held.stats()
     }
 }
 

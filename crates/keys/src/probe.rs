@@ -1,22 +1,24 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crypt_keeper_domain::ports::{Probe, ProbeError, VaultError};
+use crypt_keeper_domain::ports::{Condition, Probe, ProbeError, VaultError};
 
 use crate::error::in_one_line;
+use crate::key_cache::Trouble;
 use crate::private_halves::PrivateHalves;
 use crate::vault::LocalVault;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Ready if the default scope has an active pair, and its private half opens.
+/// Ready if the default scope has an active pair, and its private half is held or opens. While
+/// private halves cannot be read and some are held, it is ready for the documents of those.
 #[async_trait]
 impl<H: PrivateHalves> Probe for LocalVault<H> {
     fn part(&self) -> &'static str {
         "keys"
     }
 
-    async fn check(&self) -> Result<(), ProbeError> {
+    async fn check(&self) -> Result<Condition, ProbeError> {
         tell_readiness(PATIENCE, self.look()).await
     }
 }
@@ -24,10 +26,10 @@ impl<H: PrivateHalves> Probe for LocalVault<H> {
 /// What became of a look at the parts within `patience`, in words.
 pub async fn tell_readiness(
     patience: Duration,
-    look: impl Future<Output = Result<(), VaultError>>,
-) -> Result<(), ProbeError> {
+    look: impl Future<Output = Result<Condition, VaultError>>,
+) -> Result<Condition, ProbeError> {
     match tokio::time::timeout(patience, look).await {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(condition)) => Ok(condition),
         Ok(Err(error)) => Err(ProbeError {
             message: match &error {
                 VaultError::NoActivePair(scope) => format!(
@@ -49,12 +51,46 @@ pub async fn tell_readiness(
 }
 
 impl<H: PrivateHalves> LocalVault<H> {
-    async fn look(&self) -> Result<(), VaultError> {
+    async fn look(&self) -> Result<Condition, VaultError> {
         let active = self
             .pairs
             .active(&self.config.default_scope, self.config.algorithm, None)
             .await?;
-        let pair = self.pairs.find(active.serial).await?;
-        self.opened.get(&pair.identity).await.map(drop)
+        let serial = active.serial;
+        let pair = self.pairs.find(serial).await?;
+        match self.opened.get(&pair.identity).await {
+            Ok(_) => Ok(match self.opened.trouble(serial) {
+                None => Condition::Good,
+                Some(trouble) => Condition::Degraded(format!(
+                    "the private half of key pair {serial} {}",
+                    in_words(&trouble)
+                )),
+            }),
+            Err(error @ VaultError::Unavailable(_)) => match self.opened.sweep().len() {
+                0 => Err(error),
+                held => Ok(Condition::Degraded(format!(
+                    "the private half of key pair {serial} cannot be read, those of {held} others \
+                     are in memory: {}",
+                    in_one_line(&error)
+                ))),
+            },
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn in_words(trouble: &Trouble) -> String {
+    format!(
+        "cannot be read anew; the one in memory was read {} ago and is used for {} more: {}",
+        rounded(trouble.age),
+        rounded(trouble.left),
+        in_one_line(&*trouble.error)
+    )
+}
+
+fn rounded(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
     }
 }

@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use crypt_keeper_crypto::{self as crypto, PrivateHalf, PublicHalf as ParsedPublicHalf};
 use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
 use crypt_keeper_domain::ports::{
-    KeyRegistry, KeyVault, OldWrap, Purpose, VaultError, WrapContext,
+    Clock, KeyRegistry, KeyVault, OldWrap, Purpose, VaultError, WrapContext,
 };
 use crypt_keeper_secret::{DocumentKey, SecretBytes};
 
 use crate::error::PairError;
+use crate::key_cache::{CacheConfig, CacheStats};
+use crate::monotonic::MonotonicClock;
 use crate::opened::{self, Opened};
 use crate::pairs::{PairIdentity, Pairs, parse_public_half, require_same_algorithm};
 use crate::pool::{Pool, Workers};
@@ -18,7 +20,7 @@ use crate::private_halves::PrivateHalves;
 use crate::wrapping;
 
 /// What a vault may be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct VaultConfig {
     /// How new document keys are wrapped.
     pub algorithm: Algorithm,
@@ -26,8 +28,10 @@ pub struct VaultConfig {
     pub default_scope: Scope,
     /// How long an answer of the registry is trusted; see [`LocalVault`].
     pub registry_life: Duration,
-    /// How long an opened private half is kept in memory.
-    pub private_half_life: Duration,
+    /// How long private halves are held in memory.
+    pub cache: CacheConfig,
+    /// What their age is told by; it must not go back.
+    pub clock: Arc<dyn Clock>,
     /// How many pairs, and private halves, are kept in memory.
     pub capacity: NonZeroUsize,
     /// The threads that unwrap.
@@ -35,13 +39,15 @@ pub struct VaultConfig {
 }
 
 impl Default for VaultConfig {
-    /// [`Algorithm::DEFAULT`], scope `shared`, one second, ten minutes, 1,024 pairs.
+    /// [`Algorithm::DEFAULT`], scope `shared`, one second, [`CacheConfig::DEFAULT`] by a
+    /// [`MonotonicClock`], 1,024 pairs.
     fn default() -> Self {
         Self {
             algorithm: Algorithm::DEFAULT,
             default_scope: Scope::Shared,
             registry_life: Duration::from_secs(1),
-            private_half_life: Duration::from_secs(600),
+            cache: CacheConfig::DEFAULT,
+            clock: Arc::new(MonotonicClock::start()),
             capacity: NonZeroUsize::MIN.saturating_add(1023),
             workers: Workers::default(),
         }
@@ -59,15 +65,17 @@ impl Default for VaultConfig {
 /// that was stopped is thus refused by the vault itself within that time, in every process.
 ///
 /// **Private halves** are opened when first needed, checked against the registry's public half, and
-/// kept parsed for [`private_half_life`](VaultConfig::private_half_life). [`destroy`] forgets
-/// at once in its own process; elsewhere the state in the registry stops their use, and they leave
-/// memory with their life's end.
+/// held parsed as [`CacheConfig`] has it: read anew in the background for as long as they are asked
+/// for, and used up to the hard TTL while they cannot be. [`destroy`] forgets at once in its own
+/// process; elsewhere the state in the registry stops their use, and [`keep_swept`] takes them out
+/// of memory.
 ///
 /// **CPU work** with private halves is done on [`Workers`] of the vault's own; if too many requests
 /// wait for them, more are turned away as [`VaultError::Unavailable`]. Wrapping takes some 0.1 ms at
 /// most and is done in place.
 ///
 /// [`destroy`]: KeyVault::destroy
+/// [`keep_swept`]: Self::keep_swept
 #[derive(Debug)]
 pub struct LocalVault<H> {
     pub(crate) config: VaultConfig,
@@ -77,7 +85,8 @@ pub struct LocalVault<H> {
 }
 
 impl<H: PrivateHalves> LocalVault<H> {
-    /// A vault; starts its threads.
+    /// A vault; starts its threads. It reads private halves on the Tokio runtime that it is made
+    /// on; made on none, on that of the request.
     ///
     /// # Errors
     /// [`std::io::Error`] if the operating system gives no threads.
@@ -87,10 +96,10 @@ impl<H: PrivateHalves> LocalVault<H> {
         config: VaultConfig,
     ) -> std::io::Result<Self> {
         let pool = Arc::new(Pool::start(config.workers)?);
-        let (life, capacity) = (config.private_half_life, config.capacity);
+        let (life, capacity) = (config.registry_life, config.capacity);
         Ok(Self {
-            pairs: Pairs::new(registry, parse_public_half, config.registry_life, capacity),
-            opened: Opened::new(private_halves, Arc::clone(&pool), life, capacity),
+            pairs: Pairs::new(registry, parse_public_half, life, capacity),
+            opened: Opened::new(private_halves, Arc::clone(&pool), &config),
             pool,
             config,
         })
@@ -144,6 +153,18 @@ impl<H: PrivateHalves> LocalVault<H> {
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.config.algorithm
+    }
+
+    /// Has private halves read again at once that could not be read or opened a moment ago, whenever
+    /// it is called: for whoever learns of a new master key.
+    pub fn forgiver(&self) -> impl Fn() + Send + Sync + use<H> {
+        self.opened.forgiver()
+    }
+
+    /// What has been read, and what is held.
+    #[must_use]
+    pub fn cache_stats(&self) -> CacheStats {
+        self.opened.stats()
     }
 }
 

@@ -14,7 +14,9 @@ mod vault;
 use std::sync::Arc;
 
 use crypt_keeper_domain::ports::{Clock, Entropy, KeyVault, Probe};
-pub use crypt_keeper_keys_sealed::{Census, IngestVault, PairInspection, ResealStep, SealedVault};
+pub use crypt_keeper_keys_sealed::{
+    CacheStats, Census, Circuit, IngestVault, PairInspection, ResealStep, SealedVault,
+};
 
 pub use compiled_in::check_compiled_in;
 pub use databases::{Applied, Database, DatabaseError, Missing, SchemaStatus, Stores};

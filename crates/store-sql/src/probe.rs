@@ -1,14 +1,14 @@
 //! What a readiness check says of a database.
 
-use crypt_keeper_domain::ports::ProbeError;
+use crypt_keeper_domain::ports::{Condition, ProbeError};
 
 use crate::error::OpenError;
 use crate::migrate::SchemaStatus;
 
 /// Ready is a database that answers and has the tables that this program needs.
-pub(crate) fn judge(status: Result<SchemaStatus, OpenError>) -> Result<(), ProbeError> {
+pub(crate) fn judge(status: Result<SchemaStatus, OpenError>) -> Result<Condition, ProbeError> {
     match status.and_then(SchemaStatus::into_pending) {
-        Ok(pending) if pending.is_empty() => Ok(()),
+        Ok(pending) if pending.is_empty() => Ok(Condition::Good),
         Ok(pending) => Err(ProbeError {
             message: format!(
                 "the database lacks {} migrations: run `crypt-keeper migrate`",

@@ -251,6 +251,10 @@ initialize "test" {{
     data      = {{ id = "{root_token}", policies = ["root"], no_parent = true }}
   }}
 }}
+telemetry {{
+  prometheus_retention_time = "24h"
+  disable_hostname          = true
+}}
 user_lockout "all" {{
   disable_lockout = true
 }}

@@ -134,6 +134,32 @@ impl VaultAccess {
         )))
     }
 
+    /// How often the server has routed an operation (`read`, `update`) to a mount since it started,
+    /// by its own count.
+    ///
+    /// # Errors
+    /// [`Error::Other`] if it does not tell its metrics.
+    pub fn routed(&self, operation: &str, mount: &str) -> Result<u64> {
+        let path = "sys/metrics?format=prometheus";
+        let headers = format!("X-Vault-Token: {}\r\n", self.root_token);
+        let (status, text) = self
+            .exchange_text(&headers, "GET", path, "")
+            .map_err(|error| Error::Other(format!("GET {path} of Vault: {error}")))?;
+        if status != 200 {
+            return Err(Error::Other(format!(
+                "GET {path} of Vault: {status} {text}"
+            )));
+        }
+        let mount = mount.replace(['-', '/', '.'], "_");
+        let name = format!("vault_route_{operation}_{mount}__count ");
+        // What was never routed there is not counted at all.
+        Ok(text
+            .lines()
+            .find_map(|line| line.strip_prefix(&name))
+            .and_then(|count| count.trim().parse().ok())
+            .unwrap_or(0))
+    }
+
     /// Mounts an engine under a new name that begins with `purpose`; the name.
     ///
     /// # Errors
@@ -178,14 +204,25 @@ impl VaultAccess {
         path: &str,
         body: &Value,
     ) -> io::Result<VaultAnswer> {
-        let address = self.socket().map_err(io::Error::other)?;
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
         let body = if body.is_null() {
             String::new()
         } else {
             body.to_string()
         };
+        let (status, body) = self.exchange_text(headers, method, path, &body)?;
+        Ok((status, serde_json::from_str(&body).unwrap_or(Value::Null)))
+    }
+
+    fn exchange_text(
+        &self,
+        headers: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> io::Result<(u16, String)> {
+        let address = self.socket().map_err(io::Error::other)?;
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         let length = body.len();
         let request = format!(
             "{method} /v1/{path} HTTP/1.0\r\nHost: {address}\r\n{headers}Content-Length: \
@@ -201,6 +238,6 @@ impl VaultAccess {
             .and_then(|status| status.parse().ok())
             .ok_or_else(|| io::Error::other("not an HTTP answer"))?;
         let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
-        Ok((status, serde_json::from_str(body).unwrap_or(Value::Null)))
+        Ok((status, body.to_owned()))
     }
 }

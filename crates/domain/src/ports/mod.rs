@@ -31,4 +31,4 @@ pub use metadata_store::{
     ReleaseOutcome, Rewrap, RewrapOutcome, WalkStep, Walked, Wraps,
 };
 pub use private_keys::{PrivateKeys, SealedPrivateHalf};
-pub use probe::{Probe, ProbeError};
+pub use probe::{Condition, Probe, ProbeError};

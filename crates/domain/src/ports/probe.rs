@@ -12,7 +12,20 @@ pub trait Probe: Debug + Send + Sync + 'static {
     fn part(&self) -> &'static str;
 
     /// Looks once.
-    async fn check(&self) -> Result<(), ProbeError>;
+    ///
+    /// # Errors
+    /// [`ProbeError`] if it is not ready.
+    async fn check(&self) -> Result<Condition, ProbeError>;
+}
+
+/// How a part is that is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// As it should be.
+    Good,
+    /// It does its work, but not without end, or not all of it: why, in words an operator can act
+    /// on; never a secret.
+    Degraded(String),
 }
 
 /// Why a part is not ready.

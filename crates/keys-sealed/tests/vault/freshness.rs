@@ -1,10 +1,12 @@
 //! What the vault remembers, and what it looks up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crypt_keeper_domain::memory::Fault;
-use crypt_keeper_domain::model::{KeyState, Scope};
+use crypt_keeper_domain::memory::{Fault, ManualClock};
+use crypt_keeper_domain::model::{KeyState, Scope, Timestamp};
 use crypt_keeper_domain::ports::{KeyVault, Purpose, VaultError};
+use crypt_keeper_keys_sealed::CacheConfig;
 use futures_util::future::join_all;
 
 use crate::support::{LONG, Scene, context};
@@ -69,6 +71,42 @@ async fn a_stopped_pair_is_refused_by_the_vault_itself_soon_after() {
     assert_eq!(rewrap.await.unwrap(), wrapped.key);
 }
 
+/// Nobody may be told a key wrapped under it; what is held is of use to a rewrap alone, which can
+/// read it again.
+#[tokio::test]
+async fn a_sweep_takes_the_private_half_of_a_compromised_pair_out_of_memory() {
+    let scene = Scene::with(|config| config.registry_life = Duration::ZERO);
+    let pair = scene.active_pair(Scope::Shared).await;
+    let wrapped = scene.wrapped().await;
+    wrapped.release(&scene.vault).await.unwrap();
+    let sweep = tokio::time::timeout(
+        Duration::from_millis(50),
+        scene.vault.keep_swept(Duration::from_millis(1)),
+    );
+    assert!(sweep.await.is_err(), "it goes on and on");
+    assert_eq!(
+        scene.vault.cache_stats().entries,
+        1,
+        "an active pair's stays"
+    );
+
+    scene.registry.faults().fail(Fault::Unavailable);
+    scene.vault.sweep().await;
+    scene.registry.faults().heal();
+    assert_eq!(
+        scene.vault.cache_stats().entries,
+        1,
+        "nothing is known against it"
+    );
+    scene.set_state(&pair, KeyState::Compromised).await;
+    scene.vault.sweep().await;
+    assert_eq!(scene.vault.cache_stats().entries, 0);
+    let rewrap = scene
+        .vault
+        .unwrap(&wrapped.wrapped, wrapped.id, Purpose::Rewrap);
+    assert_eq!(rewrap.await.unwrap(), wrapped.key);
+}
+
 /// A pair that may not even be rewrapped from does not stay opened in memory.
 #[tokio::test]
 async fn the_private_half_of_a_stopped_pair_leaves_memory() {
@@ -88,18 +126,25 @@ async fn the_private_half_of_a_stopped_pair_leaves_memory() {
 }
 
 #[tokio::test]
-async fn an_opened_private_half_is_kept_for_its_life() {
-    let life = Duration::from_millis(50);
+async fn an_opened_private_half_is_used_up_to_its_hard_ttl_while_the_key_store_is_away() {
+    let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
     let scene = Scene::with(|config| {
         config.registry_life = LONG;
-        config.private_half_life = life;
+        config.clock = clock.clone();
     });
     scene.active_pair(Scope::Shared).await;
     let wrapped = scene.wrapped().await;
     wrapped.release(&scene.vault).await.unwrap();
-    tokio::time::sleep(life).await;
     scene.private_keys.faults().fail(Fault::Unavailable);
-    assert!(wrapped.release(&scene.vault).await.is_err());
+    let CacheConfig { hard_ttl, .. } = CacheConfig::DEFAULT;
+    clock.advance(hard_ttl - Duration::from_micros(1));
+    assert_eq!(wrapped.release(&scene.vault).await.unwrap(), wrapped.key);
+    clock.advance(Duration::from_micros(1));
+    let ended = wrapped.release(&scene.vault).await;
+    assert!(
+        matches!(ended, Err(VaultError::Unavailable(_))),
+        "{ended:?}"
+    );
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crypt_keeper_domain::model::{Algorithm, KeyState, Scope, Serial};
 use crypt_keeper_domain::ports::{
     KeyVault, PrivateKeys, Probe, SealedPrivateHalf, StoreError, VaultError,
 };
-use crypt_keeper_keys_sealed::{SealedVault, SealedVaultConfig, Workers};
+use crypt_keeper_keys_sealed::{CacheConfig, SealedVault, SealedVaultConfig, Workers};
 use crypt_keeper_secret::ExposeSecret;
 use futures_util::future::join_all;
 
@@ -47,7 +47,7 @@ async fn a_wrong_master_key_is_named_and_nothing_is_called_corrupt() {
 
 #[tokio::test]
 async fn an_altered_private_half_is_corrupt() {
-    let scene = Scene::with(|config| config.private_half_life = std::time::Duration::ZERO);
+    let scene = Scene::with(|config| config.cache = CacheConfig::OFF);
     let pair = scene.active_pair(Scope::Shared).await;
     let wrapped = scene.wrapped().await;
     let good = scene.private_keys.get(pair.serial).await.unwrap().unwrap();
@@ -138,7 +138,7 @@ async fn a_missing_private_half_is_said_with_what_to_do() {
 async fn readiness_needs_an_active_pair_and_both_stores() {
     let scene = Scene::with(|config| {
         config.registry_life = std::time::Duration::ZERO;
-        config.private_half_life = std::time::Duration::ZERO;
+        config.cache = CacheConfig::OFF;
     });
     assert_eq!(scene.vault.part(), "keys");
     let none = scene.vault.check().await.unwrap_err();

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crypt_keeper_domain::ports::{Probe, ProbeError, VaultError};
+use crypt_keeper_domain::ports::{Condition, Probe, ProbeError, VaultError};
 use crypt_keeper_keys::tell_readiness;
 
 use super::TransitVault;
@@ -15,15 +15,16 @@ impl Probe for TransitVault {
         "keys"
     }
 
-    async fn check(&self) -> Result<(), ProbeError> {
+    async fn check(&self) -> Result<Condition, ProbeError> {
         tell_readiness(PATIENCE, self.look()).await
     }
 }
 
 impl TransitVault {
-    async fn look(&self) -> Result<(), VaultError> {
+    async fn look(&self) -> Result<Condition, VaultError> {
         let scope = &self.config.default_scope;
         self.pairs.active(scope, self.algorithm(), None).await?;
-        Ok(self.keys.session.check().await?)
+        self.keys.session.check().await?;
+        Ok(Condition::Good)
     }
 }

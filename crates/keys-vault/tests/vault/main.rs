@@ -6,6 +6,7 @@
 )]
 
 mod auth;
+mod cache;
 mod entries;
 mod kubernetes;
 mod laws;

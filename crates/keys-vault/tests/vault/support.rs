@@ -16,8 +16,8 @@ use crypt_keeper_domain::ports::{
     KeyRegistry, KeyVault, Purpose, RegistryChange, VaultError, WrapContext,
 };
 use crypt_keeper_keys_vault::{
-    Auth, AuthMethod, KvHalves, LocalVault, MountPath, SessionConfig, TransitConfig, TransitVault,
-    VaultConfig, VaultSession, kv_vault,
+    Auth, AuthMethod, CacheConfig, KvHalves, LocalVault, MountPath, SessionConfig, TransitConfig,
+    TransitVault, VaultConfig, VaultSession, kv_vault,
 };
 use crypt_keeper_secret::DocumentKey;
 use crypt_keeper_test_services::{VaultAccess, VaultSite, openbao};
@@ -173,7 +173,7 @@ impl Scene<LocalVault<KvHalves>> {
 
 /// Private halves are fetched each time.
 pub(crate) fn uncached(config: &mut VaultConfig) {
-    config.private_half_life = Duration::ZERO;
+    config.cache = CacheConfig::OFF;
 }
 
 impl Scene<TransitVault> {

@@ -40,6 +40,8 @@ struct Opened {
     stores: Stores,
     objects: Objects,
     ports: Ports,
+    /// What holds private halves in memory; `None` for the role `ingest`.
+    vault: Option<Arc<Vault>>,
     /// What follows changes of the master keys, if private halves are sealed under them.
     sealed: Option<Arc<SealedVault>>,
     welcome: Option<Welcome>,
@@ -48,6 +50,9 @@ struct Opened {
 /// How often the file of the master keys is looked at: it may take so long until a new one is known
 /// that nothing has asked for yet.
 const LOOK_AT_MASTER_KEYS: Duration = Duration::from_secs(5);
+
+/// How often private halves are looked for that have no business in memory any more.
+const SWEEP: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
     let settings = context.settings();
@@ -94,6 +99,13 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
         let follow = async move { vault.follow_master_keys(LOOK_AT_MASTER_KEYS).await };
         context.runtime.spawn(follow)
     });
+    let sweeper = opened.vault.clone().map(|vault| {
+        let of_metrics = Arc::clone(&vault);
+        let source = move || of_metrics.cache_stats();
+        state.metrics.follow_key_cache(Arc::new(source));
+        let sweep = async move { vault.keep_swept(SWEEP).await };
+        context.runtime.spawn(sweep)
+    });
     let upkeep = (settings.role == Role::Full).then(|| {
         let metrics = state.metrics.key_upkeep.clone();
         let upkeep = KeyUpkeep::new(&opened.ports, &settings.keys, metrics);
@@ -107,7 +119,7 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
         vault: opened.sealed.clone(),
     };
     let outcome = serve(context, running, &mut signals, &reloadable).await;
-    for job in [follower, upkeep].into_iter().flatten() {
+    for job in [follower, sweeper, upkeep].into_iter().flatten() {
         job.abort();
     }
     opened.stores.shutdown().await;
@@ -162,6 +174,7 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
         objects,
         ports,
         sealed: vault.sealed().cloned(),
+        vault: Some(vault),
         welcome,
     })
 }
@@ -186,6 +199,7 @@ async fn open_for_ingest(context: &Context) -> Result<Opened, StartError> {
         objects,
         ports,
         sealed: None,
+        vault: None,
         welcome: None,
     })
 }

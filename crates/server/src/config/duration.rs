@@ -45,6 +45,30 @@ pub(super) fn show_duration(duration: Duration) -> String {
     }
 }
 
+/// Reads `10s`, `30m`, `1h`: for what is a matter of seconds or hours.
+pub(super) fn parse_short_duration(text: &str) -> Option<Duration> {
+    let (at, unit) = text.char_indices().next_back()?;
+    let seconds_each = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        _ => return None,
+    };
+    let digits = &text[..at];
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.parse::<u64>().ok().filter(|_| is_number)?;
+    number.checked_mul(seconds_each).map(Duration::from_secs)
+}
+
+/// The same in the greatest unit that divides it.
+pub(super) fn show_short_duration(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds > 0 && seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        seconds if seconds > 0 && seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        seconds => format!("{seconds}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +98,38 @@ mod tests {
             "99999999999999999999d",
         ] {
             assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn short_durations_know_seconds_and_no_days() {
+        for (text, seconds) in [
+            ("0s", 0),
+            ("1s", 1),
+            ("90s", 90),
+            ("10m", 600),
+            ("24h", 86_400),
+        ] {
+            let parsed = parse_short_duration(text).unwrap();
+            assert_eq!(parsed, Duration::from_secs(seconds), "{text}");
+            let shown = show_short_duration(parsed);
+            assert_eq!(parse_short_duration(&shown), Some(parsed), "{shown}");
+        }
+        for text in [
+            "",
+            "s",
+            "10",
+            "1d",
+            "+1s",
+            "-1s",
+            "1.5s",
+            " 1s",
+            "1 s",
+            "1é",
+            "99999999999999999999s",
+            "9999999999999999999h",
+        ] {
+            assert_eq!(parse_short_duration(text), None, "{text}");
         }
     }
 

@@ -170,6 +170,18 @@ pub const KEYS: &[Key] = &[
         "a file that holds the URL instead",
     ),
     key(
+        "keys.cache.soft_ttl",
+        "10m",
+        "from shortly before this on, a private half in memory is read anew in the background: a \
+         number and s, m or h, 1s to 24h; of no use with vault-transit",
+    ),
+    key(
+        "keys.cache.hard_ttl",
+        "1h",
+        "how long a private half in memory is used while it cannot be read anew, because Vault or \
+         the key store is away: the longest that one stays in memory; longer than the other",
+    ),
+    key(
         "keys.vault.address",
         "",
         "HashiCorp Vault or OpenBao, such as https://vault.example.com:8200; plain HTTP on loopback \

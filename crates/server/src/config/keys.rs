@@ -7,7 +7,7 @@ use crypt_keeper_domain::usecase::ScopePolicy;
 
 use super::duration::{parse_duration, show_duration};
 use super::values::Values;
-use super::{ConfigError, HashiCorpVault, SecretUrl, quoted};
+use super::{ConfigError, HashiCorpVault, KeyCache, SecretUrl, quoted};
 
 /// Where private halves are, and what seals them.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Keys {
     pub master_key: Option<MasterKey>,
     /// The database of the sealed private halves; `None`: beside the metadata.
     pub sealed_url: Option<SecretUrl>,
+    /// How long private halves are held in memory; `None` if none gets there.
+    pub cache: Option<KeyCache>,
     /// HashiCorp Vault or OpenBao, for the backends that need it.
     pub vault: Option<HashiCorpVault>,
 }
@@ -151,6 +153,7 @@ impl Keys {
             rewrap_rate: rewrap_rate.unwrap_or(Some(REWRAP_RATE)),
             master_key,
             sealed_url: values.secret_url("keys.sealed.url", "keys.sealed.url_file")?,
+            cache: KeyCache::read(values, backend)?,
             vault: HashiCorpVault::read(values)?,
         })
     }
@@ -190,6 +193,7 @@ impl Keys {
             ("keys.sealed.url", url.map(|url| quoted(&url.to_string()))),
             ("keys.sealed.url_file", None),
         ];
+        rows.extend(KeyCache::rows(self.cache.as_ref()));
         rows.extend(HashiCorpVault::rows(self.vault.as_ref()));
         rows
     }

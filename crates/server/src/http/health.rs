@@ -19,14 +19,15 @@ struct ReadyBody<'a> {
     parts: &'a [PartReport],
 }
 
-/// `GET /readyz`: 200 if every part is ready, else 503; says which part is not, and why.
+/// `GET /readyz`: 200 if every part is ready, else 503; says which part is not, or is with less than
+/// it should have, and why.
 pub(super) async fn readyz(state: web::Data<State>) -> HttpResponse {
     let report = state.readiness.report().await;
     state.metrics.set_ready(&report);
-    let (mut answer, status) = if report.is_ready() {
-        (HttpResponse::Ok(), "ready")
-    } else {
-        (HttpResponse::ServiceUnavailable(), "not ready")
+    let (mut answer, status) = match (report.is_ready(), report.is_degraded()) {
+        (true, false) => (HttpResponse::Ok(), "ready"),
+        (true, true) => (HttpResponse::Ok(), "degraded"),
+        (false, _) => (HttpResponse::ServiceUnavailable(), "not ready"),
     };
     answer
         .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -18,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::key_cache_metrics::{KeyCacheMetrics, KeyCacheSource};
 use super::{Report, State};
 use crate::key_upkeep::KeyUpkeepMetrics;
 use crate::wiring::MasterKeys;
@@ -38,6 +39,8 @@ pub struct Metrics {
     durations: Family<RouteLabels, Histogram>,
     in_flight: Gauge,
     ready: Family<PartLabels, Gauge>,
+    degraded: Family<PartLabels, Gauge>,
+    key_cache: KeyCacheMetrics,
     master_keys: Family<MasterKeyLabels, Gauge>,
     /// What the upkeep of key pairs counts.
     pub key_upkeep: KeyUpkeepMetrics,
@@ -99,6 +102,8 @@ impl Metrics {
             durations: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
             in_flight: Gauge::default(),
             ready: Family::default(),
+            degraded: Family::default(),
+            key_cache: KeyCacheMetrics::default(),
             master_keys: Family::default(),
             key_upkeep: KeyUpkeepMetrics::default(),
             uploads_granted: Counter::default(),
@@ -137,6 +142,12 @@ impl Metrics {
             "1 if the part is ready, else 0",
             self.ready.clone(),
         );
+        registry.register(
+            "degraded",
+            "1 if the part is ready with less than it should have, else 0; /readyz says why",
+            self.degraded.clone(),
+        );
+        registry.register_collector(Box::new(self.key_cache.clone()));
         registry.register(
             MASTER_KEYS,
             "1 for each master key in force: the one that seals, and those that only open",
@@ -179,7 +190,14 @@ impl Metrics {
         for part in &report.parts {
             let labels = PartLabels { part: part.part };
             self.ready.get_or_create(&labels).set(part.ready.into());
+            let is_degraded = part.is_degraded().into();
+            self.degraded.get_or_create(&labels).set(is_degraded);
         }
+    }
+
+    /// Tells what `source` says of private halves in memory, from now on.
+    pub fn follow_key_cache(&self, source: KeyCacheSource) {
+        self.key_cache.follow(source);
     }
 
     /// Tells which master keys are in force, from now on.

@@ -6,6 +6,7 @@ mod app;
 mod blobs;
 mod client_address;
 mod health;
+mod key_cache_metrics;
 mod limits;
 mod metrics;
 mod readiness;
@@ -15,6 +16,7 @@ mod state;
 mod tls;
 mod v1;
 
+pub use key_cache_metrics::KeyCacheSource;
 pub use limits::{MAX_BODY, MAX_HEADERS, MAX_TARGET, Timeouts};
 pub use metrics::Metrics;
 pub use readiness::{PartReport, Readiness, Report};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crypt_keeper_domain::ports::Probe;
+use crypt_keeper_domain::ports::{Condition, Probe};
 use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -35,6 +35,12 @@ impl Report {
     pub fn is_ready(&self) -> bool {
         self.parts.iter().all(|part| part.ready)
     }
+
+    /// Whether any is ready with less than it should have.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        self.parts.iter().any(PartReport::is_degraded)
+    }
 }
 
 /// What one part said.
@@ -44,9 +50,17 @@ pub struct PartReport {
     pub part: &'static str,
     /// Whether it is ready.
     pub ready: bool,
-    /// If not: what is wrong.
+    /// If not, or if it is with less than it should have: what is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+impl PartReport {
+    /// Whether it is ready with less than it should have.
+    #[must_use]
+    pub const fn is_degraded(&self) -> bool {
+        self.ready && self.message.is_some()
+    }
 }
 
 impl Readiness {
@@ -75,21 +89,25 @@ impl Readiness {
 }
 
 async fn ask(probe: &dyn Probe) -> PartReport {
-    let message = match timeout(PATIENCE, probe.check()).await {
-        Ok(Ok(())) => None,
+    let (ready, message) = match timeout(PATIENCE, probe.check()).await {
+        Ok(Ok(Condition::Good)) => (true, None),
+        Ok(Ok(Condition::Degraded(message))) => (true, Some(message)),
         Ok(Err(error)) => {
             tracing::warn!(
                 part = probe.part(),
                 error = %crate::error::Chain(&error),
                 "a part is not ready"
             );
-            Some(error.message)
+            (false, Some(error.message))
         }
-        Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(_) => (
+            false,
+            Some(format!("no answer within {} s", PATIENCE.as_secs())),
+        ),
     };
     PartReport {
         part: probe.part(),
-        ready: message.is_none(),
+        ready,
         message,
     }
 }

@@ -1,13 +1,16 @@
 //! The key vault that is configured: private halves sealed in a database, or in HashiCorp Vault.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
 use crypt_keeper_domain::ports::{
-    KeyVault, OldWrap, Probe, ProbeError, Purpose, VaultError, WrapContext,
+    Condition, KeyVault, OldWrap, Probe, ProbeError, Purpose, VaultError, WrapContext,
 };
-use crypt_keeper_keys_sealed::{PairInspection, SealedVault, SealedVaultConfig};
+use crypt_keeper_keys_sealed::{
+    CacheConfig, CacheStats, PairInspection, SealedVault, SealedVaultConfig,
+};
 use crypt_keeper_secret::DocumentKey;
 
 #[cfg(feature = "vault")]
@@ -112,6 +115,31 @@ impl Vault {
         }
     }
 
+    /// What has been read of private halves, and what is held of them; `None` if they never get
+    /// here.
+    #[must_use]
+    pub fn cache_stats(&self) -> Option<CacheStats> {
+        match self {
+            Self::Sealed(vault) => Some(vault.cache_stats()),
+            #[cfg(feature = "vault")]
+            Self::Kv(vault) => Some(vault.cache_stats()),
+            #[cfg(feature = "vault")]
+            Self::Transit(_) => None,
+        }
+    }
+
+    /// Takes private halves out of memory that have no business there any more, again and again;
+    /// ends at once if none gets there.
+    pub async fn keep_swept(&self, every: Duration) {
+        match self {
+            Self::Sealed(vault) => vault.keep_swept(every).await,
+            #[cfg(feature = "vault")]
+            Self::Kv(vault) => vault.keep_swept(every).await,
+            #[cfg(feature = "vault")]
+            Self::Transit(_) => {}
+        }
+    }
+
     fn keys(&self) -> &dyn KeyVault {
         match self {
             Self::Sealed(vault) => &**vault,
@@ -157,10 +185,18 @@ pub fn open_sealed(
 }
 
 pub(super) fn vault_config(settings: &Settings) -> SealedVaultConfig {
-    SealedVaultConfig {
+    let mut config = SealedVaultConfig {
         algorithm: settings.keys.algorithm,
         ..SealedVaultConfig::default()
+    };
+    if let Some(cache) = settings.keys.cache {
+        config.cache = CacheConfig {
+            soft_ttl: cache.soft_ttl,
+            hard_ttl: cache.hard_ttl,
+            ..CacheConfig::DEFAULT
+        };
     }
+    config
 }
 
 #[async_trait]
@@ -206,7 +242,7 @@ impl Probe for Vault {
         self.probe().part()
     }
 
-    async fn check(&self) -> Result<(), ProbeError> {
+    async fn check(&self) -> Result<Condition, ProbeError> {
         self.probe().check().await
     }
 }

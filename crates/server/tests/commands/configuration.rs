@@ -44,6 +44,8 @@ fn what_is_in_force_is_shown_with_where_it_stands_and_without_secrets() {
     # keys.master_key_command is not set
     # keys.sealed.url is not set
     # keys.sealed.url_file is not set
+    keys.cache.soft_ttl = "10m"
+    keys.cache.hard_ttl = "1h"
     # keys.vault.address is not set
     # keys.vault.mount is not set
     # keys.vault.namespace is not set

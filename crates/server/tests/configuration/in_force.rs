@@ -39,6 +39,8 @@ fn with_nothing_said_everything_is_embedded() {
     # keys.master_key_command is not set
     # keys.sealed.url is not set
     # keys.sealed.url_file is not set
+    keys.cache.soft_ttl = "10m"
+    keys.cache.hard_ttl = "1h"
     # keys.vault.address is not set
     # keys.vault.mount is not set
     # keys.vault.namespace is not set
@@ -147,6 +149,8 @@ fn every_section_from_a_file() {
     keys.master_key_command = "vault-read [redacted]"
     keys.sealed.url = "postgres://[redacted]@db/keys"
     # keys.sealed.url_file is not set
+    keys.cache.soft_ttl = "10m"
+    keys.cache.hard_ttl = "1h"
     # keys.vault.address is not set
     # keys.vault.mount is not set
     # keys.vault.namespace is not set
@@ -210,6 +214,8 @@ fn the_same_from_the_environment() {
     # keys.master_key_command is not set
     # keys.sealed.url is not set
     # keys.sealed.url_file is not set
+    keys.cache.soft_ttl = "10m"
+    keys.cache.hard_ttl = "1h"
     # keys.vault.address is not set
     # keys.vault.mount is not set
     # keys.vault.namespace is not set

@@ -107,7 +107,7 @@ impl App {
             registry: Arc::clone(&store) as _,
             vault: Arc::clone(&vault) as _,
             blobs: Arc::clone(&blobs) as _,
-            probes: vec![vault, Arc::clone(&blobs) as _],
+            probes: vec![Arc::clone(&vault) as _, Arc::clone(&blobs) as _],
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(SystemEntropy),
         };
@@ -120,6 +120,9 @@ impl App {
         let mut state = State::new(&ports, settings);
         state.timeouts = options.timeouts;
         let state = Arc::new(state);
+        let of_metrics = Arc::clone(&vault);
+        let stats = move || Some(of_metrics.cache_stats());
+        state.metrics.follow_key_cache(Arc::new(stats));
         let running = http::start(listener, options.tls, state, Some(blobs)).unwrap();
         let mut app = Self {
             store,

@@ -79,12 +79,14 @@ async fn what_happens_is_counted() {
     let mut counted: Vec<_> = text
         .lines()
         .filter(|line| line.starts_with("crypt_keeper"))
-        .filter(|line| !line.contains("_duration_"))
+        .filter(|line| !line.contains("_duration_") && !line.contains("_age_seconds"))
         .collect();
     // A family keeps no order.
     counted.sort_unstable();
     assert_snapshot!(counted.join("\n"), @r#"
     crypt_keeper_authentication_failures_total 1
+    crypt_keeper_degraded{part="blobs"} 0
+    crypt_keeper_degraded{part="keys"} 0
     crypt_keeper_documents_rewrapped_total 0
     crypt_keeper_documents_to_rewrap 0
     crypt_keeper_downloads_granted_total 2
@@ -95,6 +97,17 @@ async fn what_happens_is_counted() {
     crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/upload_url/",method="POST",status="201"} 1
     crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/upload_url/",method="POST",status="401"} 1
     crypt_keeper_http_requests_total{route="other",method="other",status="404"} 1
+    crypt_keeper_key_cache_circuit{state="closed"} 1
+    crypt_keeper_key_cache_circuit{state="half_open"} 0
+    crypt_keeper_key_cache_circuit{state="open"} 0
+    crypt_keeper_key_cache_entries 1
+    crypt_keeper_key_cache_hits_total 2
+    crypt_keeper_key_cache_misses_total 1
+    crypt_keeper_key_cache_read_failures_total 0
+    crypt_keeper_key_cache_reads_in_flight 0
+    crypt_keeper_key_cache_reads_total 1
+    crypt_keeper_key_cache_refresh_failures_total 0
+    crypt_keeper_key_cache_stale_hits_total 0
     crypt_keeper_key_destructions_total 0
     crypt_keeper_key_rotations_total 0
     crypt_keeper_key_upkeep_failures_total 0

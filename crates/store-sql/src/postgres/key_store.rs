@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use crypt_keeper_domain::ports::{Probe, ProbeError, StoreError};
+use crypt_keeper_domain::ports::{Condition, Probe, ProbeError, StoreError};
 use diesel_migrations::embed_migrations;
 use futures_util::future::BoxFuture;
 
@@ -88,7 +88,7 @@ impl Probe for PostgresPrivateKeys {
         "keys"
     }
 
-    async fn check(&self) -> Result<(), ProbeError> {
+    async fn check(&self) -> Result<Condition, ProbeError> {
         probe::judge(self.schema_status().await)
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crypt_keeper_domain::model::Timestamp;
-use crypt_keeper_domain::ports::{Probe, ProbeError, StoreError};
+use crypt_keeper_domain::ports::{Condition, Probe, ProbeError, StoreError};
 use diesel_migrations::embed_migrations;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
@@ -113,7 +113,7 @@ impl Probe for SqliteStore {
         "metadata"
     }
 
-    async fn check(&self) -> Result<(), ProbeError> {
+    async fn check(&self) -> Result<Condition, ProbeError> {
         probe::judge(self.schema_status().await)
     }
 }
