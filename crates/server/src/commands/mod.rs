@@ -96,7 +96,7 @@ enum Command {
     /// Look at what is known of documents: never a key
     #[command(subcommand)]
     Documents(documents::Command),
-    /// List and rotate the key pairs that wrap document keys
+    /// List the key pairs that wrap document keys, and guide them through their life
     #[command(subcommand)]
     Keys(keys::Command),
     /// Make, change and look at what seals the key pairs

@@ -62,7 +62,8 @@ impl Stores {
     /// Opens the databases that are configured. Their tables are neither looked at nor changed.
     ///
     /// # Errors
-    /// [`StartError::NotCompiledIn`], [`StartError::NoDatabase`], [`StartError::Part`].
+    /// [`StartError::NotCompiledIn`], [`StartError::NoDatabase`], [`StartError::File`],
+    /// [`StartError::Part`].
     pub async fn open(
         settings: &Settings,
         missing: Missing,
@@ -71,8 +72,13 @@ impl Stores {
         match &settings.metadata.backend {
             MetadataBackend::Sqlite => {
                 let folder = DataDir::new(&settings.data_dir);
-                if missing == Missing::Refuse && !folder.metadata().exists() {
-                    return Err(StartError::NoDatabase(folder.metadata()));
+                if missing == Missing::Refuse {
+                    let file = folder.metadata();
+                    // A folder that may not be looked into does not lack it.
+                    let exists = file.try_exists().map_err(StartError::file("open", &file))?;
+                    if !exists {
+                        return Err(StartError::NoDatabase(file));
+                    }
                 }
                 folder.make()?;
                 open_sqlite(&folder, runtime).await

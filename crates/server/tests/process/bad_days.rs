@@ -194,6 +194,8 @@ fn a_data_folder_that_is_a_file() {
     let place = Place::new();
     fs::write(place.path("crypt-keeper-data"), "").unwrap();
     assert_snapshot!(refusal(&place, &ANY_PORT), @"crypt-keeper: cannot make the data folder ./crypt-keeper-data: not a directory");
+    // A database that cannot be looked for is not one that is not there.
+    assert_snapshot!(refusal(&place, &["user", "list"]), @"crypt-keeper: cannot open ./crypt-keeper-data/metadata.db: Not a directory (os error 20)");
 }
 
 #[test]
