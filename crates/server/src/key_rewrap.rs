@@ -17,7 +17,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::config::Keys;
+use crate::config::{Keys, RewrapRate};
 use crate::error::Chain;
 use crate::key_upkeep::rotate_keys;
 use crate::ports::Ports;
@@ -78,9 +78,14 @@ struct Known {
 }
 
 impl KeyRewrap {
-    /// The job over `ports`, as `keys` has it.
-    pub(crate) fn new(ports: &Ports, keys: &Keys, metrics: RewrapMetrics) -> Self {
-        Self {
+    /// The job over `ports`, as `keys` has it; `None` if it is not wanted.
+    pub(crate) fn new(ports: &Ports, keys: &Keys, metrics: RewrapMetrics) -> Option<Self> {
+        let rate = match keys.rewrap_rate {
+            RewrapRate::Off => return None,
+            RewrapRate::PerSecond(rate) => Some(rate),
+            RewrapRate::Unlimited => None,
+        };
+        Some(Self {
             registry: Arc::clone(&ports.registry),
             rewrap: RewrapDocuments {
                 store: Arc::clone(&ports.store),
@@ -92,13 +97,13 @@ impl KeyRewrap {
                     algorithm: keys.algorithm,
                 },
                 pace: RewrapPace {
-                    rate: keys.rewrap_rate,
+                    rate,
                     ..RewrapPace::default()
                 },
             },
             metrics,
             known: HashMap::new(),
-        }
+        })
     }
 
     /// Rewraps what is there to be rewrapped.

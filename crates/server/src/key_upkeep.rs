@@ -65,7 +65,8 @@ impl KeyUpkeepMetrics {
 #[derive(Debug)]
 pub struct KeyUpkeep {
     keep_up: KeepUpKeys,
-    rewrap: KeyRewrap,
+    /// `None`: somebody does it by command.
+    rewrap: Option<KeyRewrap>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     metrics: KeyUpkeepMetrics,
@@ -108,10 +109,11 @@ impl KeyUpkeep {
             metrics,
         } = self;
         let calls = Calls { clock, entropy };
-        tokio::join!(
-            keep_up_again_and_again(&keep_up, &calls, &metrics),
-            rewrap_again_and_again(rewrap, &calls, &metrics),
-        );
+        tokio::join!(keep_up_again_and_again(&keep_up, &calls, &metrics), async {
+            if let Some(rewrap) = rewrap {
+                rewrap_again_and_again(rewrap, &calls, &metrics).await;
+            }
+        },);
     }
 }
 

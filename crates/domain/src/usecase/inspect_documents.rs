@@ -4,8 +4,8 @@ use std::sync::Arc;
 use super::require;
 use crate::Error;
 use crate::model::{
-    CallContext, Document, DocumentId, Entry, KeyState, Page, PageRequest, Principal, Scopes,
-    Serial, UserId, UserName,
+    CallContext, Document, DocumentId, Entry, KeyState, Page, PageLimit, PageRequest, Principal,
+    Scopes, Serial, UserId, UserName,
 };
 use crate::ports::{Accounts, DocumentFilter, MetadataStore};
 
@@ -42,6 +42,19 @@ pub enum Which<'a> {
     WrappedBy(Serial),
     /// Those whose keys were ever wrapped under a compromised key pair.
     KeyExposed,
+    /// Those of them that a user uploaded.
+    KeyExposedOf(&'a UserName),
+}
+
+/// An owner of documents whose keys were ever wrapped under a compromised key pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposed {
+    /// Who.
+    pub owner: UserId,
+    /// His name; `None` if his account is gone.
+    pub name: Option<UserName>,
+    /// How many of his documents.
+    pub documents: u64,
 }
 
 impl InspectDocuments {
@@ -60,7 +73,7 @@ impl InspectDocuments {
             Which::All => DocumentFilter::Every,
             Which::WrappedBy(serial) => DocumentFilter::WrappedBy(serial),
             Which::KeyExposed => DocumentFilter::KeyExposed,
-            Which::OwnedBy(name) => {
+            Which::OwnedBy(name) | Which::KeyExposedOf(name) => {
                 let user = self
                     .accounts
                     .find_user(name)
@@ -69,11 +82,73 @@ impl InspectDocuments {
                 DocumentFilter::OwnedBy(user.id)
             }
         };
-        let page = self.store.list(&filter, page).await?;
+        let page = match which {
+            Which::KeyExposedOf(_) => self.exposed_among(&filter, page).await?,
+            _ => self.store.list(&filter, page).await?,
+        };
         let names = self
             .names(page.items.iter().map(|document| document.owner))
             .await?;
         Ok((page, names))
+    }
+
+    /// The owners of all exposed documents, in order of their names.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::Unavailable`].
+    pub async fn exposed_owners(&self, context: &CallContext) -> Result<Vec<Exposed>, Error> {
+        require(context, Scopes::ADMINISTRATION)?;
+        let mut page = PageRequest {
+            after: None,
+            limit: PageLimit::MAX,
+        };
+        let mut counts: HashMap<UserId, u64> = HashMap::new();
+        loop {
+            let listed = self.store.list(&DocumentFilter::KeyExposed, &page).await?;
+            for document in listed.items {
+                *counts.entry(document.owner).or_default() += 1;
+            }
+            match listed.next {
+                Some(next) => page.after = Some(next),
+                None => break,
+            }
+        }
+        let names = self.names(counts.keys().copied()).await?;
+        let mut owners: Vec<_> = counts
+            .into_iter()
+            .map(|(owner, documents)| Exposed {
+                owner,
+                name: names.get(&owner).cloned(),
+                documents,
+            })
+            .collect();
+        owners.sort_by(|one, other| {
+            let key = |exposed: &Exposed| exposed.name.as_ref().map(ToString::to_string);
+            (key(one), one.owner).cmp(&(key(other), other.owner))
+        });
+        Ok(owners)
+    }
+
+    /// A page of exposed documents, of those that `filter` selects.
+    async fn exposed_among(
+        &self,
+        filter: &DocumentFilter,
+        page: &PageRequest<DocumentId>,
+    ) -> Result<Page<Document, DocumentId>, Error> {
+        let mut request = PageRequest {
+            after: page.after,
+            limit: PageLimit::MAX,
+        };
+        let mut found = Vec::new();
+        loop {
+            let listed = self.store.list(filter, &request).await?;
+            let exposed = listed.items.into_iter().filter(|one| one.key_exposed);
+            found.extend(exposed);
+            match listed.next {
+                Some(next) if found.len() <= page.limit.get() => request.after = Some(next),
+                _ => return Ok(Page::cut(found, page.limit, |one: &Document| one.id)),
+            }
+        }
     }
 
     /// One document, whatever its state.

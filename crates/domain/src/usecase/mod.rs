@@ -37,7 +37,7 @@ pub use count_documents::CountDocuments;
 pub use create_key_pair::CreateKeyPair;
 pub use destroy_keys::DestroyKeys;
 pub use ensure_key_pair::EnsureKeyPair;
-pub use inspect_documents::{DocumentDetails, InspectDocuments, Which};
+pub use inspect_documents::{DocumentDetails, Exposed, InspectDocuments, Which};
 pub use keep_up_keys::{KeepUpKeys, KeptUp};
 pub use key_steps::KeyPairStep;
 pub use list_shares::ListShares;

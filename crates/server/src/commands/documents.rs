@@ -29,7 +29,8 @@ pub(super) enum Command {
     ///
     /// Shown is what the uploader said of them; nothing here can open one.
     ///
-    /// Example: crypt-keeper documents list --owner alice --limit 20
+    /// Examples: crypt-keeper documents list --owner alice --limit 20
+    ///           crypt-keeper documents list --exposed --by-owner
     #[command(verbatim_doc_comment)]
     List(List),
 
@@ -52,8 +53,12 @@ pub(super) struct List {
     key_pair: Option<Serial>,
 
     /// Only those whose keys were ever wrapped under a compromised key pair
-    #[arg(long, conflicts_with_all = ["owner", "key_pair"])]
+    #[arg(long, conflicts_with = "key_pair")]
     exposed: bool,
+
+    /// How many each owner has of them, in order of names: whom to tell
+    #[arg(long, requires = "exposed", conflicts_with_all = ["owner", "limit", "after"])]
+    by_owner: bool,
 
     /// The most documents to show, 1 to 1000
     #[arg(long, value_name = "COUNT", default_value = "100", value_parser = parse_limit)]
@@ -107,6 +112,9 @@ impl List {
         context: &CallContext,
         output: &mut Output,
     ) -> Result<(), Failure> {
+        if self.by_owner {
+            return self.owners(documents, context, output).await;
+        }
         let request = PageRequest {
             after: self.after,
             limit: self.limit,
@@ -133,8 +141,36 @@ impl List {
         Ok(())
     }
 
+    async fn owners(
+        &self,
+        documents: &InspectDocuments,
+        context: &CallContext,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let mut table = Table::new(["OWNER", "EXPOSED DOCUMENTS"]);
+        for exposed in documents.exposed_owners(context).await? {
+            let name = exposed.name.as_ref().map(UserName::as_str);
+            if self.json {
+                output.json(&json!({
+                    "owner_id": exposed.owner.to_string(),
+                    "owner": name,
+                    "exposed_documents": exposed.documents,
+                }))?;
+            } else {
+                let id = exposed.owner.to_string();
+                let name = name.map_or(id, str::to_owned);
+                table.push([name, exposed.documents.to_string()]);
+            }
+        }
+        if self.json {
+            return Ok(());
+        }
+        output.result(table)
+    }
+
     fn which(&self) -> Which<'_> {
         match (&self.owner, self.key_pair) {
+            (Some(owner), _) if self.exposed => Which::KeyExposedOf(owner),
             (Some(owner), _) => Which::OwnedBy(owner),
             (None, Some(serial)) => Which::WrappedBy(serial),
             (None, None) if self.exposed => Which::KeyExposed,
@@ -276,7 +312,7 @@ fn all_of(details: &DocumentDetails, at: Timestamp) -> serde_json::Value {
     all
 }
 
-fn shown(
+pub(super) fn shown(
     document: &Document,
     names: &HashMap<UserId, UserName>,
     at: Timestamp,

@@ -145,7 +145,7 @@ pub const KEYS: &[Key] = &[
         "keys.rewrap_rate",
         "500",
         "how many documents a second an instance rewraps at most, by itself, out of a compromised \
-         key pair: a number, or unlimited",
+         key pair: a number, or unlimited, or off",
     ),
     key(
         "keys.master_key_file",

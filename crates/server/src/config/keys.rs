@@ -20,9 +20,8 @@ pub struct Keys {
     pub scope: ScopePolicy,
     /// How long a pair wraps; `None`: until somebody rotates it.
     pub rotate_after: Option<Duration>,
-    /// How many documents a second are rewrapped out of compromised pairs; `None`: as many as the
-    /// machine gives.
-    pub rewrap_rate: Option<NonZeroU32>,
+    /// How fast documents are rewrapped out of compromised pairs.
+    pub rewrap_rate: RewrapRate,
     /// Where the master key comes from; `None`: only the embedded default may make its own.
     pub master_key: Option<MasterKey>,
     /// The database of the sealed private halves; `None`: beside the metadata.
@@ -69,8 +68,21 @@ impl KeysBackend {
 /// How long a pair wraps unless told otherwise: 90 days.
 const ROTATE_AFTER: Duration = Duration::from_secs(90 * 24 * 3600);
 
-/// How many documents a second are rewrapped unless told otherwise: a fifth of a processor, or so.
-const REWRAP_RATE: NonZeroU32 = NonZeroU32::new(500).unwrap();
+/// How fast a service rewraps by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RewrapRate {
+    /// Not at all: somebody does it by command.
+    Off,
+    /// At most so many documents a second.
+    PerSecond(NonZeroU32),
+    /// As many as the machine gives.
+    Unlimited,
+}
+
+impl RewrapRate {
+    /// A fifth of a processor, or so.
+    const DEFAULT: Self = Self::PerSecond(NonZeroU32::new(500).unwrap());
+}
 
 /// What can be unwrapped in this process.
 const ALGORITHMS: [Algorithm; 3] = [
@@ -123,10 +135,11 @@ impl Keys {
         )?;
         let rewrap_rate = values.parse(
             "keys.rewrap_rate",
-            "a number of documents a second, 1 or more, or unlimited is needed",
+            "a number of documents a second, 1 or more, or unlimited, or off is needed",
             |text| match text {
-                "unlimited" => Some(None),
-                _ => text.parse().ok().map(Some),
+                "unlimited" => Some(RewrapRate::Unlimited),
+                "off" => Some(RewrapRate::Off),
+                _ => text.parse().ok().map(RewrapRate::PerSecond),
             },
         )?;
         let command = values.parse(
@@ -150,7 +163,7 @@ impl Keys {
             algorithm: algorithm.unwrap_or(backend.algorithms()[0]),
             scope: scope.unwrap_or_default(),
             rotate_after: rotate_after.unwrap_or(Some(ROTATE_AFTER)),
-            rewrap_rate: rewrap_rate.unwrap_or(Some(REWRAP_RATE)),
+            rewrap_rate: rewrap_rate.unwrap_or(RewrapRate::DEFAULT),
             master_key,
             sealed_url: values.secret_url("keys.sealed.url", "keys.sealed.url_file")?,
             cache: KeyCache::read(values, backend)?,
@@ -178,9 +191,11 @@ impl Keys {
         let rotate_after = self
             .rotate_after
             .map_or_else(|| "never".to_owned(), show_duration);
-        let rewrap_rate = self
-            .rewrap_rate
-            .map_or_else(|| quoted("unlimited"), |rate| rate.to_string());
+        let rewrap_rate = match self.rewrap_rate {
+            RewrapRate::Off => quoted("off"),
+            RewrapRate::PerSecond(rate) => rate.to_string(),
+            RewrapRate::Unlimited => quoted("unlimited"),
+        };
         let url = self.sealed_url.as_ref();
         let mut rows = vec![
             ("keys.backend", Some(quoted(self.backend.as_str()))),

@@ -31,7 +31,7 @@ pub use error::ConfigError;
 pub use http::{Http, PublicUrl, TlsFiles};
 pub use key::{KEYS, Key};
 pub use key_cache::KeyCache;
-pub use keys::{Keys, KeysBackend, MasterKey};
+pub use keys::{Keys, KeysBackend, MasterKey, RewrapRate};
 pub use load::{DEFAULT_FILE, Loaded, Override, load};
 pub use log::{Log, LogFormat};
 pub use metadata::{Metadata, MetadataBackend, Postgres};

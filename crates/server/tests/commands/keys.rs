@@ -68,7 +68,8 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
-        let mut desk = Desk::set_up();
+        // What a compromised pair leaves behind is looked at in peace.
+        let mut desk = Desk::set_up().with("CRYPT_KEEPER__KEYS__REWRAP_RATE", "off");
         let service = desk.serve();
         let ran = desk.run(&["user", "add", "alice", "--api-key"]);
         let key = ran.line().to_owned();
@@ -189,7 +190,8 @@ fn a_compromised_pair_releases_nothing_and_names_the_documents_concerned() {
     Key pair [serial] is compromised from now on: it unwraps for rewrapping only.
     Key pair [serial] wraps the keys of new documents from now on.
     Until they are rewrapped, 1 live document is not released.
-    Newly marked as exposed: 1. `crypt-keeper documents list --exposed` lists all that are; tell their owners that only a new upload helps.
+    Newly marked as exposed: 1. `crypt-keeper documents list --exposed --by-owner` says whose they are; tell them that only a new upload helps.
+    `crypt-keeper keys rewrap [serial]` rewraps them.
 
     ID  OWNER  STATE  BYTES  CREATED  NAME
     [id]  alice  pending+exposed  10  [time]  report.pdf
@@ -199,6 +201,8 @@ fn a_compromised_pair_releases_nothing_and_names_the_documents_concerned() {
     assert_snapshot!(story.type_in(&[
         "keys compromised SERIAL",
         "documents list --exposed",
+        "documents list --exposed --owner alice",
+        "documents list --exposed --by-owner",
         "documents list --key-pair SERIAL",
         "keys resume SERIAL",
         "keys suspend SERIAL",
@@ -207,13 +211,20 @@ fn a_compromised_pair_releases_nothing_and_names_the_documents_concerned() {
     $ crypt-keeper keys compromised [serial]
     Key pair [serial] was compromised already: it unwraps for rewrapping only.
     Until they are rewrapped, 1 live document is not released.
-    Newly marked as exposed: 0. `crypt-keeper documents list --exposed` lists all that are; tell their owners that only a new upload helps.
+    Newly marked as exposed: 0. `crypt-keeper documents list --exposed --by-owner` says whose they are; tell them that only a new upload helps.
+    `crypt-keeper keys rewrap [serial]` rewraps them.
 
     ID  OWNER  STATE  BYTES  CREATED  NAME
     [id]  alice  pending+exposed  10  [time]  report.pdf
     $ crypt-keeper documents list --exposed
     ID  OWNER  STATE  BYTES  CREATED  NAME
     [id]  alice  pending+exposed  10  [time]  report.pdf
+    $ crypt-keeper documents list --exposed --owner alice
+    ID  OWNER  STATE  BYTES  CREATED  NAME
+    [id]  alice  pending+exposed  10  [time]  report.pdf
+    $ crypt-keeper documents list --exposed --by-owner
+    OWNER  EXPOSED DOCUMENTS
+    alice  1
     $ crypt-keeper documents list --key-pair [serial]
     ID  OWNER  STATE  BYTES  CREATED  NAME
     [id]  alice  pending+exposed  10  [time]  report.pdf
@@ -231,7 +242,12 @@ fn a_compromised_pair_releases_nothing_and_names_the_documents_concerned() {
     let again = story
         .desk
         .run(&["keys", "compromised", &story.serial, "--json"]);
-    let again = again.json().remove(0);
+    let mut lines = again.json();
+    let again = lines.remove(0);
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["id"], story.id);
+    assert_eq!(lines[0]["owner"], "alice");
+    assert_eq!(lines[0]["name"], "report.pdf");
     assert_eq!(again["changed"], false);
     assert_eq!(again["newly_exposed"], 0);
     assert_eq!(again["live_documents"], 1);

@@ -1,7 +1,6 @@
 //! `keys rewrap`.
 
 use insta::assert_snapshot;
-use serde_json::Value;
 
 use crate::desk::{Desk, Service};
 use crate::http;
@@ -58,11 +57,11 @@ impl Story {
         self.desk.run(&words).json().len()
     }
 
-    /// Spoils a byte of a document's wrapped key.
-    fn spoil(&self, id: &str) {
+    /// Puts something else in the place of a document's wrapped key, or of what it commits to.
+    fn spoil(&self, id: &str, assignment: &str) {
         let id = id.replace('-', "");
         self.desk.sql(&format!(
-            "UPDATE documents SET wrapped_key = x'00' || substr(wrapped_key, 2) WHERE id = x'{id}'"
+            "UPDATE documents SET {assignment} WHERE id = x'{id}'"
         ));
     }
 
@@ -91,7 +90,14 @@ fn documents_move_to_another_algorithm_beside_the_running_service() {
     assert_snapshot!(story.type_in(&[
         format!("keys rewrap {rsa} --batch-size 2"),
         format!("keys rewrap --serial {rsa}"),
-    ]), @"");
+    ]), @r"
+    $ crypt-keeper keys rewrap [serial] --batch-size 2
+    Key pair [serial]: documents rewrapped: 5; no live document is still under it.
+    Next: it is still active: `crypt-keeper keys suspend [serial] --no-successor` and `crypt-keeper keys resume [serial]` take it out of service.
+    $ crypt-keeper keys rewrap --serial [serial]
+    Key pair [serial]: documents rewrapped: 0; no live document is still under it.
+    Next: it is still active: `crypt-keeper keys suspend [serial] --no-successor` and `crypt-keeper keys resume [serial]` take it out of service.
+    ");
     assert_eq!((story.under(&rsa), story.under(&hybrid)), (0, 5));
     assert_eq!(story.downloads(), [200; 5]);
     let shown = story
@@ -111,31 +117,28 @@ fn documents_move_to_another_algorithm_beside_the_running_service() {
 
 #[test]
 fn what_does_not_open_is_named_and_left() {
-    let mut story = Story::new(4);
+    let mut story = Story::new(5);
     let rsa = story.serial(0);
     story.set_algorithm("CK-HPKE-X25519");
-    story.spoil(&story.ids[2]);
-    let rans = story
-        .desk
-        .run(&["keys", "rewrap", "--serial", &rsa, "--json"]);
-    assert_eq!(rans.code, 1);
-    let lines = rans.json();
-    let events: Vec<_> = lines.iter().map(|line| line["event"].as_str()).collect();
-    assert_eq!(
-        events,
-        [
-            Some("failed"),
-            Some("progress"),
-            Some("progress"),
-            Some("finished")
-        ]
-    );
-    assert_eq!(lines[0]["document"], Value::from(story.ids[2].clone()));
+    story.spoil(&story.ids[2], "wrapped_key = key_commitment");
+    // Of a length that cannot be: its row cannot even be read.
+    story.spoil(&story.ids[4], "key_commitment = wrapped_key");
+    let words = ["keys", "rewrap", "--serial", &rsa, "--json"];
+    let ran = story.desk.run(&words);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let lines = ran.json();
+    let named: Vec<_> = lines
+        .iter()
+        .filter(|line| line["event"] == "failed")
+        .map(|line| line["document"].clone())
+        .collect();
+    assert_eq!(named, [story.ids[4].clone(), story.ids[2].clone()]);
     let last = lines.last().unwrap();
+    assert_eq!(last["event"], "finished");
     let counts = ["rewrapped", "elsewhere", "failed", "left"].map(|name| last[name].as_u64());
-    assert_eq!(counts, [Some(3), Some(0), Some(1), Some(1)], "{last}");
+    assert_eq!(counts, [Some(3), Some(0), Some(2), Some(2)], "{last}");
     assert_eq!(last["stopped"], false);
-    assert_eq!(story.downloads(), [200, 200, 500, 200]);
+    assert_eq!(story.downloads(), [200, 200, 500, 200, 500]);
     assert_snapshot!(story.type_in(&[
         format!("keys rewrap {rsa}"),
         format!("keys rewrap {rsa} --serial 7"),
@@ -143,7 +146,42 @@ fn what_does_not_open_is_named_and_left() {
         "keys rewrap 7 --rate 0".to_owned(),
         "keys rewrap 7 --batch-size 1001".to_owned(),
         "keys rewrap 7".to_owned(),
-    ]), @"");
+    ]), @r"
+    $ crypt-keeper keys rewrap [serial]
+    Key pair [serial]: documents rewrapped: 0, that could not be: 2; 2 live documents are still under it.
+    Next: bring the documents named above back from a backup of the database, or have their owners upload them anew; then run this again.
+    | Document [id] is left as it was: stored data is corrupt: what the store holds is corrupt: documents.key_commitment has 384 bytes instead of 32
+    | Document [id] is left as it was: stored data is corrupt: a wrapped key, or a private half, is corrupt: key pair [serial] cannot be used: the wrapped key does not open under this key pair for this document
+    exit code 1
+    $ crypt-keeper keys rewrap [serial] --serial 7
+    | error: the argument '[SERIAL]' cannot be used with '--serial <SERIAL>'
+    | 
+    | Usage: crypt-keeper keys rewrap <SERIAL>
+    | 
+    | For more information, try '--help'.
+    exit code 2
+    $ crypt-keeper keys rewrap
+    | error: the following required arguments were not provided:
+    |  <SERIAL>
+    | 
+    | Usage: crypt-keeper keys rewrap <SERIAL>
+    | 
+    | For more information, try '--help'.
+    exit code 2
+    $ crypt-keeper keys rewrap 7 --rate 0
+    | error: invalid value '0' for '--rate <DOCUMENTS>': a number of documents a second, 1 or more, is needed
+    | 
+    | For more information, try '--help'.
+    exit code 2
+    $ crypt-keeper keys rewrap 7 --batch-size 1001
+    | error: invalid value '1001' for '--batch-size <DOCUMENTS>': a number from 1 to 1000 is needed
+    | 
+    | For more information, try '--help'.
+    exit code 2
+    $ crypt-keeper keys rewrap 7
+    | crypt-keeper: no key pair has serial 7; `crypt-keeper keys list` lists them
+    exit code 1
+    ");
 }
 
 #[test]
