@@ -1,5 +1,6 @@
 -- GET download_url/ of many documents, in random order.
--- Arguments: a file with the value of the header Authorization, a file with an id a line.
+-- Arguments: a file with the value of the header Authorization, a file with an id a line; how many
+-- milliseconds a client thinks before each request, if it thinks.
 local requests = {}
 
 function init(args)
@@ -11,6 +12,12 @@ function init(args)
       requests[#requests + 1] = wrk.format("GET", path)
    end
    math.randomseed(os.time())
+   local pause = tonumber(args[3])
+   if pause then
+      function delay()
+         return pause
+      end
+   end
 end
 
 function request()

@@ -90,7 +90,7 @@ impl<'a> Load<'a> {
     pub(super) fn make_documents(&self, count: u64) -> Result<()> {
         let mut made = 0;
         while made < count {
-            let outcome = self.wrk(Kind::Upload, 16, Duration::from_secs(1))?;
+            let outcome = self.wrk(Kind::Upload, 16, Duration::from_secs(1), None)?;
             if outcome.errors > 0 || outcome.requests == 0 {
                 return Err(failed(format!(
                     "of {count} documents {made} were made, then {} requests failed",
@@ -115,9 +115,9 @@ impl<'a> Load<'a> {
         warm_up: u64,
         seconds: u64,
     ) -> Result<Outcome> {
-        self.wrk(kind, concurrency, Duration::from_secs(warm_up))?;
+        self.wrk(kind, concurrency, Duration::from_secs(warm_up), None)?;
         let before = self.cost()?;
-        let mut outcome = self.wrk(kind, concurrency, Duration::from_secs(seconds))?;
+        let mut outcome = self.wrk(kind, concurrency, Duration::from_secs(seconds), None)?;
         let after = self.cost()?;
         let requests = outcome.requests.max(1) as f64;
         let micros = |before: Duration, after: Duration| (after - before).as_secs_f64() * 1e6;
@@ -125,6 +125,16 @@ impl<'a> Load<'a> {
         outcome.postgres_us = micros(before.postgres, after.postgres) / requests;
         outcome.wal_bytes = (after.wal_bytes - before.wal_bytes) as f64 / requests;
         Ok(outcome)
+    }
+
+    /// So many clients that download for so long, each thinking before each request, or not.
+    pub(super) fn downloads(
+        &self,
+        clients: u32,
+        time: Duration,
+        think: Option<Duration>,
+    ) -> Result<Outcome> {
+        self.wrk(Kind::Download, clients, time, think)
     }
 
     fn cost(&self) -> Result<Cost> {
@@ -143,7 +153,13 @@ impl<'a> Load<'a> {
         })
     }
 
-    fn wrk(&self, kind: Kind, concurrency: u32, time: Duration) -> Result<Outcome> {
+    fn wrk(
+        &self,
+        kind: Kind,
+        concurrency: u32,
+        time: Duration,
+        think: Option<Duration>,
+    ) -> Result<Outcome> {
         let mut command = Command::new(&self.wrk);
         command
             .args(["--threads", "1", "--timeout", "10s"])
@@ -157,7 +173,8 @@ impl<'a> Load<'a> {
             .arg(format!("http://{}", self.service.address()))
             .arg("--")
             .arg(self.service.path("authorization"))
-            .arg(self.service.path("ids"));
+            .arg(self.service.path("ids"))
+            .args(think.map(|think| think.as_millis().to_string()));
         let said = run(&mut command)?;
         parse(&said).ok_or_else(|| failed(format!("wrk gave no result; it said:\n{said}")))
     }

@@ -17,6 +17,7 @@ mod process_cost;
 mod programs;
 mod report;
 mod requests;
+mod rewrap;
 mod scale;
 mod script;
 mod seed;
@@ -58,10 +59,18 @@ enum Part {
     Scale,
     /// Encryption of documents, wrapping of keys
     Crypto,
+    /// Documents rewrapped beside a service at work, to the cryptography alone
+    Rewrap,
 }
 
 impl Part {
-    const ALL: [Self; 4] = [Self::Requests, Self::Transfer, Self::Scale, Self::Crypto];
+    const ALL: [Self; 5] = [
+        Self::Requests,
+        Self::Transfer,
+        Self::Scale,
+        Self::Crypto,
+        Self::Rewrap,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -69,6 +78,7 @@ impl Part {
             Self::Transfer => "transfer",
             Self::Scale => "scale",
             Self::Crypto => "crypto",
+            Self::Rewrap => "rewrap",
         }
     }
 }
@@ -101,6 +111,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             Part::Transfer => transfer::measure(&bench),
             Part::Scale => scale::measure(&bench),
             Part::Crypto => crypto::measure(&bench),
+            Part::Rewrap => rewrap::measure(&bench),
         };
         let measured = match measured {
             Ok(measured) => measured,

@@ -19,6 +19,10 @@ pub(super) struct Plan {
     pub(super) transfers: usize,
     /// The length of a transferred file, in MiB.
     pub(super) file_mib: u64,
+    /// How many documents there are to be rewrapped, made by the service itself.
+    pub(super) rewrap_documents: u64,
+    /// How long they are rewrapped under each load, in seconds.
+    pub(super) rewrap: u64,
 }
 
 impl Plan {
@@ -32,6 +36,8 @@ impl Plan {
         turns: 5,
         transfers: 3,
         file_mib: 1024,
+        rewrap_documents: 100_000,
+        rewrap: 10,
     };
 
     /// What shows that everything works: about 2 minutes.
@@ -44,6 +50,8 @@ impl Plan {
         turns: 1,
         transfers: 1,
         file_mib: 128,
+        rewrap_documents: 10_000,
+        rewrap: 2,
     };
 
     /// How many requests are under way at once.

@@ -251,7 +251,7 @@ impl Service {
     }
 
     /// One of its commands, under its settings and no other variables. It dies with this process.
-    fn command(&self) -> Command {
+    pub(super) fn command(&self) -> Command {
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "--"])
