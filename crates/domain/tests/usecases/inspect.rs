@@ -4,7 +4,7 @@ use crypt_keeper_domain::model::{
     DocumentId, DocumentState, KeyState, PageLimit, PageRequest, RetentionClass,
 };
 use crypt_keeper_domain::ports::DocumentChange;
-use crypt_keeper_domain::usecase::Which;
+use crypt_keeper_domain::usecase::{MarkExposed, Which};
 
 use crate::house::{House, refusal, user_name};
 
@@ -94,4 +94,58 @@ async fn users_do_not_inspect_not_even_their_own() {
     let listed = inspect.list(&context, Which::All, &page).await;
     assert_eq!(refusal(listed), "Forbidden");
     assert_eq!(refusal(inspect.show(&context, id).await), "Forbidden");
+}
+
+#[tokio::test]
+async fn exposed_documents_are_shown_owner_by_owner() {
+    let house = House::new().await;
+    let (bob, alice) = (house.person("bob").await, house.person("alice").await);
+    let mut exposed = Vec::new();
+    for _ in 0..5 {
+        exposed.push(house.uploaded(&alice).await);
+        house.clock.advance(Duration::from_millis(1));
+    }
+    let bobs = house.uploaded(&bob).await;
+    let serial = house.active_pair().await.serial;
+    house.set_pair_state(KeyState::Compromised).await;
+    house.rotate().await.unwrap();
+    for _ in 0..3 {
+        house.uploaded(&alice).await;
+    }
+    let mark = MarkExposed {
+        registry: house.store.clone(),
+        store: house.store.clone(),
+    };
+    let operator = house.operator();
+    assert_eq!(mark.run(&operator, serial).await.unwrap(), 6);
+
+    let inspect = house.inspect();
+    let owners = inspect.exposed_owners(&operator).await.unwrap();
+    let owners: Vec<_> = owners
+        .iter()
+        .map(|one| (one.name.as_ref().unwrap().as_str(), one.documents))
+        .collect();
+    assert_eq!(owners, [("alice", 5), ("bob", 1)]);
+    let page_of = async |name: &str, after, limit| {
+        let limit = PageLimit::clamped(limit);
+        let name = user_name(name);
+        let which = Which::KeyExposedOf(&name);
+        let page = PageRequest { after, limit };
+        let page = inspect.list(&operator, which, &page).await;
+        let (page, _) = page.unwrap();
+        let ids: Vec<_> = page.items.iter().map(|document| document.id).collect();
+        (ids, page.next)
+    };
+    let mut found = Vec::new();
+    let mut after = None;
+    for expected in [2, 2, 1] {
+        let (ids, next) = page_of("alice", after, 2).await;
+        assert_eq!(ids.len(), expected);
+        found.extend(ids);
+        after = next;
+    }
+    assert_eq!((found, after), (exposed, None));
+    assert_eq!(page_of("bob", None, 1).await, (vec![bobs], None));
+    let answer = inspect.exposed_owners(&house.of(&alice)).await;
+    assert_eq!(refusal(answer), "Forbidden");
 }
