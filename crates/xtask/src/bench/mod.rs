@@ -23,6 +23,7 @@ mod script;
 mod seed;
 mod service;
 mod transfer;
+mod vault;
 
 use clap::{Args, ValueEnum};
 use crypt_keeper_test_services::{Postgres, PostgresOptions};
@@ -59,16 +60,19 @@ enum Part {
     Scale,
     /// Encryption of documents, wrapping of keys
     Crypto,
+    /// Unwraps through each key vault; a download under a hybrid key pair beside one under RSA
+    Vault,
     /// Documents rewrapped beside a service at work, to the cryptography alone
     Rewrap,
 }
 
 impl Part {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Requests,
         Self::Transfer,
         Self::Scale,
         Self::Crypto,
+        Self::Vault,
         Self::Rewrap,
     ];
 
@@ -78,6 +82,7 @@ impl Part {
             Self::Transfer => "transfer",
             Self::Scale => "scale",
             Self::Crypto => "crypto",
+            Self::Vault => "vault",
             Self::Rewrap => "rewrap",
         }
     }
@@ -111,6 +116,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             Part::Transfer => transfer::measure(&bench),
             Part::Scale => scale::measure(&bench),
             Part::Crypto => crypto::measure(&bench),
+            Part::Vault => vault::measure(&bench),
             Part::Rewrap => rewrap::measure(&bench),
         };
         let measured = match measured {

@@ -18,6 +18,8 @@ pub(super) struct Programs {
     pub(super) ckc: PathBuf,
     /// `crates/xtask/examples/ceilings`.
     pub(super) ceilings: PathBuf,
+    /// `crates/xtask/examples/unwraps`.
+    pub(super) unwraps: PathBuf,
 }
 
 impl Programs {
@@ -36,6 +38,8 @@ impl Programs {
             "ckc",
             "--example",
             "ceilings",
+            "--example",
+            "unwraps",
         ]))?;
         let metadata = run(&mut cargo(&["metadata", "--no-deps", "--format-version=1"]))?;
         let metadata: serde_json::Value = serde_json::from_str(&metadata).map_err(failed)?;
@@ -47,6 +51,7 @@ impl Programs {
             service: release.join("crypt-keeper"),
             ckc: release.join("ckc"),
             ceilings: release.join("examples/ceilings"),
+            unwraps: release.join("examples/unwraps"),
         })
     }
 }

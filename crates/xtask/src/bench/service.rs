@@ -83,6 +83,16 @@ impl Service {
         postgres: Option<String>,
         s3: Option<&S3Access>,
     ) -> Result<Self> {
+        Self::start_with(programs, postgres, s3, &[])
+    }
+
+    /// The same with more settings, such as `KEYS__ALGORITHM`.
+    pub(super) fn start_with(
+        programs: &Programs,
+        postgres: Option<String>,
+        s3: Option<&S3Access>,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let folder = folder()?;
         let port = PortLease::free()?;
         let database = match postgres {
@@ -102,6 +112,9 @@ impl Service {
             folder,
         };
         service.place();
+        for (name, value) in settings {
+            service.set(name, value);
+        }
         if let Some(s3) = s3 {
             for (name, value) in [
                 ("BLOBS__BACKEND", "s3"),
