@@ -85,6 +85,16 @@ fn nothing_is_overwritten_unasked() {
     assert_eq!(alice.read("a.txt"), b"mine");
     // The object was not even asked for.
     assert!(service.requests("GET /objects").is_empty());
+    let asked = service.requests("GET /api").len();
+    assert_eq!(asked, 1);
+    assert_snapshot!(alice.types(&format!("download {id} -o a.txt")), @r#"
+    $ ckc download 0190a3c4-7c1e-7000-8a3b-000000000001 -o a.txt
+    ! error: a.txt exists already
+    !   hint: say --force to replace it, or -o NAME to choose another name
+    exit 2
+    "#);
+    // A key that is released is audited: for a name that was given, none is.
+    assert_eq!(service.requests("GET /api").len(), asked);
     assert_snapshot!(alice.types(&format!("download {id} --force")), @r#"
     $ ckc download 0190a3c4-7c1e-7000-8a3b-000000000001 --force
     Downloaded a.txt, 6 bytes.

@@ -159,6 +159,32 @@ fn documents_of_2017_are_read_by_its_command_line_and_when_told() {
 }
 
 #[test]
+fn objects_of_2017_that_are_longer_than_their_document_are_cut_and_shorter_ones_refused() {
+    let service = Service::start();
+    let id = service.plant("old.txt", "AES|CBC", b"attack at dusk");
+    let present = Session::alice(&service);
+    service.with(|state| {
+        let object = state.objects.get_mut(&id).unwrap();
+        let last = object[object.len() - 16..].to_vec();
+        object.extend(last);
+    });
+    assert_snapshot!(present.types(&format!("download {id} --legacy")), @r#"
+    $ ckc download 0190a3c4-7c1e-7000-8a3b-000000000001 --legacy
+    Downloaded old.txt, 14 bytes.
+    ! warning: this document is AES|CBC: nothing proves that it is what was uploaded
+    "#);
+    assert_eq!(present.read("old.txt"), b"attack at dusk");
+    service.with(|state| state.objects.get_mut(&id).unwrap().truncate(16));
+    assert_snapshot!(present.types(&format!("download {id} --legacy --force")), @r#"
+    $ ckc download 0190a3c4-7c1e-7000-8a3b-000000000001 --legacy --force
+    ! error: the document was altered or is incomplete: it has 16 bytes instead of 32
+    !   hint: nothing was kept; download it again, and if it fails again, ask the owner for a new upload
+    exit 5
+    "#);
+    assert_eq!(present.read("old.txt"), b"attack at dusk");
+}
+
+#[test]
 fn a_folder_and_a_name_as_the_old_command_joined_them() {
     let service = Service::start();
     let alice = of_2017(&service);
