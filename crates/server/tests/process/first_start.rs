@@ -5,21 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use crypt_keeper_test_services::cycles;
 use insta::assert_snapshot;
 
 use crate::service::{Client, Place, Service, profile_value};
-
-/// How often the service is killed at random; `CK_TEST_CYCLES` says otherwise.
-const CYCLES: u32 = 8;
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long tests run is told by their environment"
-)]
-fn cycles() -> u32 {
-    let cycles = std::env::var("CK_TEST_CYCLES").ok();
-    cycles.map_or(CYCLES, |number| number.parse().unwrap())
-}
 
 /// Name and mode of everything in the data folder.
 fn listing(folder: &Path) -> String {
@@ -181,8 +170,8 @@ fn an_interrupted_first_start_is_taken_up() {
 }
 
 #[test]
-fn a_first_start_that_is_killed_at_any_moment_is_taken_up() {
-    for cycle in 0..cycles() {
+fn a_first_start_that_is_killed_at_any_moment_is_taken_up_in_all_cycles() {
+    for cycle in 0..cycles(8) {
         let place = Place::new();
         // Moments spread over what a first start takes.
         for moment in 0..4 {
