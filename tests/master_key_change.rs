@@ -16,10 +16,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crypt_keeper_test_services::{ProcessIdentity, Signal, cycles};
+use crypt_keeper_test_services::{ProcessIdentity, Signal, cycles, openbao};
 use crypt_keeper_tests::{
-    Account, Api, Blobs, Installation, Metadata, Parts, Server, Upload, announce, content, http,
-    random_below,
+    Account, Api, Blobs, Engine, Installation, KeysInVault, Metadata, Parts, Server, Upload,
+    announce, content, http, random_below,
 };
 use serde_json::Value;
 
@@ -268,6 +268,46 @@ fn urls_that_are_out_live_as_long_as_their_key_is_in_the_ring() {
         .succeeds(&["master-key", "prune", "--now"]);
     wait_until("URLs of the old key are refused", || get(&before) == 403);
     assert_eq!(get(&after), 200);
+    ckc.succeeds(&["download", &id, "-o", "copy"]);
+    assert!(ckc.read("copy") == ckc.read("a.bin"));
+}
+
+/// With private halves in Vault the ring only signs URLs: it changes under the service all the same.
+#[test]
+fn a_ring_that_only_signs_urls_is_followed_too() {
+    let Some(access) = openbao() else { return };
+    let keys = KeysInVault::create(Engine::Kv, &access);
+    let server = Server::start_installation(keys.set_up(&Parts::embedded()));
+    let alice = server.user("alice");
+    let (api, ckc) = (server.api(&alice), server.ckc(&alice));
+    ckc.write("a.bin", content(1000, 1));
+    let id = ckc.succeeds(&["-q", "upload", "a.bin"]).line();
+    let before = Upload::of(&api.download_url(&id).unwrap()).url;
+    let get = |url: &str| http::request_url("GET", url, b"").unwrap().status;
+    assert_eq!(get(&before), 200);
+    let old = ring(&server.installation).remove(0);
+
+    let said = server.installation.succeeds(&["master-key", "rotate"]);
+    assert!(said.contains("Private halves: 0 sealed anew"), "{said}");
+    assert_eq!(status(&server.installation)["service"], "current");
+    let after = Upload::of(&api.download_url(&id).unwrap()).url;
+    assert_eq!((get(&before), get(&after)), (200, 200));
+    let pruned = server
+        .installation
+        .succeeds(&["master-key", "prune", "--now"]);
+    assert!(pruned.contains(&old), "{pruned}");
+    wait_until("URLs of the old key are refused", || get(&before) == 403);
+    assert_eq!(get(&after), 200);
+
+    // A ring of the operator's own making, too: nothing is sealed under the one that goes.
+    let file = server.installation.master_key_file();
+    let next = server.installation.path("next");
+    let next = next.to_str().unwrap();
+    server.installation.succeeds(&["master-key", "new", next]);
+    fs::rename(next, &file).unwrap();
+    let identity = ProcessIdentity::of(server.pid()).unwrap();
+    assert!(identity.signal(Signal::HUP));
+    wait_until("URLs of the key before are refused", || get(&after) == 403);
     ckc.succeeds(&["download", &id, "-o", "copy"]);
     assert!(ckc.read("copy") == ckc.read("a.bin"));
 }

@@ -21,3 +21,8 @@ path "auth/token/lookup-self" {
 path "auth/token/renew-self" {
   capabilities = ["update"]
 }
+
+# What it may do, for `crypt-keeper doctor`.
+path "sys/capabilities-self" {
+  capabilities = ["update"]
+}

@@ -26,6 +26,7 @@ pub struct Installation {
     environment: BTreeMap<String, String>,
     port: PortLease,
     database: Option<(PostgresAccess, String)>,
+    key_store: Option<String>,
 }
 
 impl Installation {
@@ -46,6 +47,7 @@ impl Installation {
             settings: BTreeMap::new(),
             environment: BTreeMap::new(),
             database: None,
+            key_store: None,
             port,
         };
         let listen = format!("127.0.0.1:{}", installation.port.port());
@@ -87,10 +89,33 @@ impl Installation {
             environment: self.environment.clone(),
             port: PortLease::free().expect("a port"),
             database: None,
+            key_store: None,
         };
         let listen = format!("127.0.0.1:{}", twin.port.port());
         twin.set("HTTP__LISTEN", &listen);
         twin
+    }
+
+    /// Keeps the sealed private halves in a database of their own, beside that of the metadata.
+    ///
+    /// # Panics
+    /// If the metadata are not in PostgreSQL, or it makes no database.
+    pub fn separate_key_store(&mut self) {
+        let (postgres, _) = self.database.clone().expect("PostgreSQL");
+        let name = postgres.create_fresh_database("keys", None);
+        let name = name.expect("a database");
+        self.set("KEYS__SEALED__URL", &postgres.url(&name));
+        self.key_store = Some(name);
+    }
+
+    /// The names of its databases: the metadata's, and the key store's if that is another.
+    ///
+    /// # Panics
+    /// If the metadata are not in PostgreSQL.
+    #[must_use]
+    pub fn databases(&self) -> (PostgresAccess, String, Option<String>) {
+        let (postgres, metadata) = self.database.clone().expect("PostgreSQL");
+        (postgres, metadata, self.key_store.clone())
     }
 
     /// Whether a first start makes all it needs.
@@ -236,6 +261,9 @@ impl Drop for Installation {
         if let Some((postgres, database)) = &self.database {
             // A server that a test has stopped keeps its databases to itself, and goes soon.
             let _ = postgres.drop_database(database);
+            if let Some(key_store) = &self.key_store {
+                let _ = postgres.drop_database(key_store);
+            }
         }
     }
 }

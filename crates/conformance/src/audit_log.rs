@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crypt_keeper_domain::model::{
-    Actor, AuditAction, AuditEntry, AuditId, Principal, Record, RequestId, RetentionClass, Rights,
-    Timestamp,
+    Actor, AuditAction, AuditEntry, AuditId, MasterKeyId, Principal, Record, RequestId,
+    RetentionClass, Rights, Timestamp,
 };
-use crypt_keeper_domain::ports::{AuditFilter, UserInsert};
+use crypt_keeper_domain::ports::{AuditFilter, StoreError, UserInsert};
 
 use crate::{Scene, StoreHarness};
 
@@ -22,6 +22,7 @@ macro_rules! audit_log_laws {
                 every_column_survives,
                 filters_select_and_pages_show_each_entry_once,
                 an_act_whose_audit_id_is_taken_is_not_done,
+                an_entry_without_an_act_is_written_once,
             ]
         );
     };
@@ -50,6 +51,7 @@ pub async fn every_column_survives(harness: &dyn StoreHarness) {
         full.user = Some(scene.make.user_id());
         full.api_key = Some(scene.make.api_key(scene.make.user_id()).id);
         full.serial = Some(scene.make.serial());
+        full.master_key = Some(MasterKeyId::from_bytes(scene.make.bytes()));
         let mut operators = scene.make.record(*action).audit;
         operators.actor = Actor::Operator;
         operators.at = Timestamp::MAX;
@@ -154,6 +156,23 @@ pub async fn an_act_whose_audit_id_is_taken_is_not_done(harness: &dyn StoreHarne
     assert_eq!(scene.accounts.find_user(&bob.name).await.unwrap(), None);
     let listed = scene.audit(&AuditFilter::default()).await;
     assert_eq!(listed, [first]);
+}
+
+/// What is done outside of the store is written down by itself, and an id is not used again.
+pub async fn an_entry_without_an_act_is_written_once(harness: &dyn StoreHarness) {
+    let scene = Scene::new(harness);
+    let mut record = scene.make.record(AuditAction::MasterKeyAdded);
+    record.audit.actor = Actor::Operator;
+    record.audit.master_key = Some(MasterKeyId::from_bytes(scene.make.bytes()));
+    scene
+        .audit
+        .append_audit(&record)
+        .await
+        .expect("append_audit");
+    let again = scene.audit.append_audit(&record).await;
+    assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
+    let listed = scene.audit(&AuditFilter::default()).await;
+    assert_eq!(listed, [record.audit]);
 }
 
 /// Pages of three, and a new entry, which no filter selects, after each.

@@ -207,6 +207,7 @@ impl Fixtures {
             user: None,
             api_key: None,
             serial: None,
+            master_key: None,
         })
     }
 

@@ -238,6 +238,24 @@ pub async fn due_pairs_are_found(harness: &dyn StoreHarness) {
             }
         }
     }
+
+    let mut other = made
+        .iter()
+        .find(|pair| pair.state == KeyState::Active)
+        .cloned()
+        .unwrap();
+    other.serial = scene.make.serial();
+    other.algorithm = Algorithm::HpkeX25519;
+    let record = scene.make.record(AuditAction::KeyPairCreated);
+    let inserted = scene.registry.insert_pair(&other, &record).await;
+    assert_eq!(inserted.unwrap(), RegistryChange::Changed);
+    let of_no_other = |algorithm| {
+        let due = DuePairs::ActiveOtherThan(algorithm);
+        scene.registry.due_pairs(due, PageLimit::clamped(1000))
+    };
+    assert_eq!(of_no_other(ALGORITHM).await.unwrap(), [other.clone()]);
+    made.retain(|pair| pair.state == KeyState::Active);
+    assert_eq!(of_no_other(other.algorithm).await.unwrap(), made);
 }
 
 fn step(pair: &KeyPair, state: KeyState) -> KeyPairChange {

@@ -224,6 +224,17 @@ pub enum LineFault {
     /// The key is malformed.
     #[error("the key is not standard padded base64 of 32 bytes")]
     Key,
+    /// The key does not lie in clear, where it should.
+    #[error(
+        "the key is sealed by Vault's Transit: name its Transit key in `keys.master_key_transit`"
+    )]
+    Sealed,
+    /// The key lies in clear, where it should be sealed.
+    #[error(
+        "the key is not sealed (`vault:v1:..`): with `keys.master_key_transit` the ring holds sealed \
+         keys alone, and one that lay here in clear is known to whoever has seen the file"
+    )]
+    NotSealed,
     /// The id occurred on an earlier line.
     #[error("its id is that of an earlier line")]
     Duplicate,

@@ -90,7 +90,8 @@ pub use document::{
     SegmentDecryptor, SegmentEncryptor, SegmentSlot,
 };
 pub use error::{
-    Alteration, CommitmentError, DocumentError, MasterKeyError, OpenSslError, SealError, WrapError,
+    Alteration, CommitmentError, DocumentError, LineFault, MasterKeyError, OpenSslError, SealError,
+    WrapError,
 };
 pub use format::Format;
 pub use master_key::{MasterKey, MasterKeyId, MasterKeyRing, Purpose};

@@ -79,7 +79,9 @@ impl MasterKeyId {
         &self.0
     }
 
-    fn from_text(text: &str) -> Option<Self> {
+    /// An id as text shows it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; Self::LENGTH];
         hex::decode_to_slice(text, &mut bytes).ok()?;
         let id = Self(bytes);
@@ -122,10 +124,28 @@ impl MasterKey {
         })
     }
 
+    /// A key that was kept sealed.
+    ///
+    /// # Errors
+    /// [`LineFault::Key`] if it is not 32 bytes long.
+    pub fn from_secret(id: MasterKeyId, key: SecretBytes) -> Result<Self, LineFault> {
+        if key.len() == KEY_LENGTH {
+            Ok(Self { id, key })
+        } else {
+            Err(LineFault::Key)
+        }
+    }
+
     /// Its id.
     #[must_use]
     pub const fn id(&self) -> MasterKeyId {
         self.id
+    }
+
+    /// The key itself, for whoever seals it: 32 bytes.
+    #[must_use]
+    pub const fn secret(&self) -> &SecretBytes {
+        &self.key
     }
 
     /// The 32-byte subkey for a purpose: `HKDF-SHA256(master key, salt "", info
@@ -142,7 +162,10 @@ impl MasterKey {
 
     fn parse(line: &str) -> Result<Self, LineFault> {
         let (id, encoded) = line.split_once(':').ok_or(LineFault::NoColon)?;
-        let id = MasterKeyId::from_text(id).ok_or(LineFault::Id)?;
+        let id = MasterKeyId::parse(id).ok_or(LineFault::Id)?;
+        if encoded.starts_with("vault:") {
+            return Err(LineFault::Sealed);
+        }
         if encoded.len() != ENCODED_KEY_LENGTH {
             return Err(LineFault::Key);
         }
@@ -208,6 +231,22 @@ impl MasterKeyRing {
             first,
             others: keys.collect(),
         })
+    }
+
+    /// A ring of these keys, the first of which seals.
+    ///
+    /// # Errors
+    /// [`MasterKeyError::Empty`], [`MasterKeyError::Duplicate`].
+    pub fn from_keys(keys: Vec<MasterKey>) -> Result<Self, MasterKeyError> {
+        let mut keys = keys.into_iter();
+        let mut ring = Self::new(keys.next().ok_or(MasterKeyError::Empty)?);
+        for key in keys {
+            if ring.get(key.id).is_some() {
+                return Err(MasterKeyError::Duplicate(key.id));
+            }
+            ring.others.push(key);
+        }
+        Ok(ring)
     }
 
     /// The ring's text, as [`parse`](Self::parse) reads it.

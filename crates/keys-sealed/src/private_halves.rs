@@ -20,7 +20,7 @@ pub(crate) struct SealedHalves {
 
 impl SealedHalves {
     pub(crate) async fn reload(&self, reason: Reason) -> Result<Reloaded, ReloadError> {
-        self.keys.reload(reason, &*self.store).await
+        self.keys.reload(reason, Some(&*self.store)).await
     }
 
     async fn stored(&self, serial: Serial) -> Result<SealedPrivateHalf, VaultError> {

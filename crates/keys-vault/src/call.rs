@@ -50,10 +50,12 @@ pub enum CallError {
     )]
     NoMount(MountPath),
     /// Something else is mounted there.
-    #[error("what Vault has mounted at `{mount}` is not {needed}: see `keys.vault.mount`")]
+    #[error("what Vault has mounted at `{mount}` is {found}, not {needed}: see `keys.vault.mount`")]
     WrongMount {
         /// Where.
         mount: MountPath,
+        /// What it is, of what we know.
+        found: &'static str,
         /// What is needed there.
         needed: &'static str,
     },

@@ -55,7 +55,9 @@ fn by_status(status: u16, said: &str) -> Failure {
         400 if says("disallowed by policy") || says("version is too old") => {
             Failure::VersionRefused
         }
-        400 if says("invalid ciphertext") => Failure::DoesNotDecrypt,
+        400 if says("invalid ciphertext") || says("message authentication failed") => {
+            Failure::DoesNotDecrypt
+        }
         400 if says("wrapping token is not valid or does not exist") => Failure::SpentWrap,
         // A new mount of KV version 2, for a moment.
         400 if says("pgrading from non-versioned to versioned") => Failure::Status(503),
@@ -116,6 +118,11 @@ mod tests {
                 400,
                 "ciphertext or signature version is disallowed by policy (too old)",
                 Failure::VersionRefused,
+            ),
+            (
+                400,
+                r#"{"data":{"batch_results":[{"plaintext":"","error":"cipher: message authentication failed"}]}}"#,
+                Failure::DoesNotDecrypt,
             ),
             (400, "something else", Failure::Status(400)),
             (403, "permission denied", Failure::Denied),

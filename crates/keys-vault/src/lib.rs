@@ -21,8 +21,10 @@ mod classify;
 mod config;
 mod kv;
 mod mounts;
+mod policies;
 mod session;
 mod transit;
+mod transit_seal;
 
 pub use call::{CallError, LoginError};
 pub use config::{
@@ -33,5 +35,7 @@ pub use crypt_keeper_keys::{
     Workers,
 };
 pub use kv::{KvHalves, kv_vault};
-pub use session::{StartError, VaultSession};
+pub use policies::{Excess, Lines, MissingLine, Place, Policy, PolicyReport, Rights};
+pub use session::{SealStatus, StartError, TokenReport, VaultSession, WrappedSecretId};
 pub use transit::{TransitConfig, TransitVault};
+pub use transit_seal::{InvalidKeyPath, SealError, TransitKeyPath, TransitSeal};

@@ -30,6 +30,22 @@ struct Options {
     version: Option<String>,
 }
 
+impl Mount {
+    fn version(&self) -> Option<&str> {
+        self.options.as_ref()?.version.as_deref()
+    }
+
+    /// In words of our own: those of Vault may be anything.
+    fn name(&self) -> &'static str {
+        match (self.engine.as_str(), self.version()) {
+            ("kv" | "generic", Some("2")) => "KV version 2",
+            ("kv" | "generic", _) => "KV version 1",
+            ("transit", _) => "Transit",
+            _ => "another engine",
+        }
+    }
+}
+
 impl Endpoint for ReadMount {
     type Response = Mount;
     const REQUEST_BODY_TYPE: RequestType = RequestType::JSON;
@@ -54,11 +70,7 @@ impl Engine {
 
     fn is(self, found: &Mount) -> bool {
         match self {
-            Self::Kv2 => {
-                let options = found.options.as_ref();
-                let version = options.and_then(|options| options.version.as_deref());
-                found.engine == "kv" && version == Some("2")
-            }
+            Self::Kv2 => found.engine == "kv" && found.version() == Some("2"),
             Self::Transit => found.engine == "transit",
         }
     }
@@ -86,8 +98,9 @@ impl Engine {
                 .await;
         match found {
             Ok(found) if self.is(&found) => Ok(()),
-            Ok(_) => Err(CallError::WrongMount {
+            Ok(found) => Err(CallError::WrongMount {
                 mount: mount.clone(),
+                found: found.name(),
                 needed: self.name(),
             }),
             Err(CallError::NotFound | CallError::Denied { .. }) => {

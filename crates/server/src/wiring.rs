@@ -10,24 +10,29 @@ mod hashicorp;
 mod master_keys;
 mod objects;
 mod vault;
+mod vault_report;
 
 use std::sync::Arc;
 
 use crypt_keeper_domain::ports::{Clock, Entropy, KeyVault, Probe};
 pub use crypt_keeper_keys_sealed::{
-    CacheStats, Census, Circuit, IngestVault, PairInspection, ResealStep, SealedVault,
+    CacheStats, Census, Circuit, IngestVault, PairInspection, ResealStep, Resealed, SealedVault,
 };
 
 pub use compiled_in::check_compiled_in;
 pub use databases::{Applied, Database, DatabaseError, Missing, SchemaStatus, Stores};
 pub use master_keys::{
     MasterKeySource, MasterKeySourceError, MasterKeys, ReloadError, Reloaded, RingFile,
-    check_master_keys, make_master_key, read_master_keys,
+    RingFollower, check_master_keys, make_configured_master_key, make_master_key, read_master_keys,
 };
 #[cfg(feature = "s3")]
 pub use objects::S3;
 pub use objects::{Objects, open_blobs, open_blobs_for_ingest};
 pub use vault::{Vault, needs_master_key, open_sealed};
+pub use vault_report::{
+    LineRights, MountState, PolicyRights, VaultLogin, VaultReport, VaultRights, VaultStatus,
+    WrappedState, examine_vault,
+};
 
 use crate::config::Settings;
 use crate::ports::Ports;

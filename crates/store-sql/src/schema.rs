@@ -106,6 +106,7 @@ diesel::table! {
         user_id -> Nullable<Id>,
         api_key -> Nullable<Text>,
         key_serial -> Nullable<BigInt>,
+        master_key -> Nullable<Text>,
     }
 }
 

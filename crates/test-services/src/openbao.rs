@@ -173,6 +173,37 @@ impl OpenBao {
         self.service.start()
     }
 
+    /// Copies all that it has stored into a new folder: a backup. It must be stopped.
+    ///
+    /// # Errors
+    /// [`Error::Other`] if it runs; [`Error::File`].
+    pub fn back_up(&self, to: &Path) -> Result<()> {
+        self.require_stopped()?;
+        copy_folder(&self.data(), to)
+    }
+
+    /// Puts a backup in the place of all that it has stored. It must be stopped.
+    ///
+    /// # Errors
+    /// As [`back_up`](Self::back_up).
+    pub fn restore(&self, from: &Path) -> Result<()> {
+        self.require_stopped()?;
+        let data = self.data();
+        fs::remove_dir_all(&data).map_err(|source| Error::file("remove", &data, source))?;
+        copy_folder(from, &data)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn require_stopped(&self) -> Result<()> {
+        match self.pid() {
+            None => Ok(()),
+            Some(_) => Err(Error::Other("OpenBao runs: stop it first".into())),
+        }
+    }
+
     /// Gives up the server, which goes on; it must have been started `detached`. Whoever stops it
     /// removes the folder that is returned.
     ///
@@ -203,6 +234,21 @@ impl OpenBao {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir(to).map_err(|source| Error::file("make", to, source))?;
+    let entries = fs::read_dir(from).map_err(|source| Error::file("read", from, source))?;
+    for entry in entries {
+        let entry = entry.map_err(|source| Error::file("read", from, source))?;
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy_folder(&path, &copy)?;
+        } else {
+            fs::copy(&path, &copy).map_err(|source| Error::file("copy", &path, source))?;
+        }
+    }
+    Ok(())
 }
 
 fn configuration(

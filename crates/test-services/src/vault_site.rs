@@ -7,7 +7,17 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::vault_access::VaultAccess;
 
-const ROLES: [&str; 4] = ["ingest", "serve", "rotate", "destroy"];
+const ROLES: [&str; 6] = [
+    "ingest",
+    "serve",
+    "rotate",
+    "destroy",
+    "master-key",
+    "master-key-change",
+];
+
+/// The name of the Transit key in the policies that are about master keys.
+const MASTER_KEY: &str = "master-key";
 
 /// A mount of KV version 2, a mount of Transit, and the policies of `deploy/vault/` written for them.
 #[derive(Clone, Debug)]
@@ -54,6 +64,16 @@ impl VaultSite {
     #[must_use]
     pub fn transit(&self) -> &str {
         &self.transit
+    }
+
+    /// Makes the Transit key that may seal master keys; its path, mount and name.
+    ///
+    /// # Errors
+    /// Those of [`VaultAccess::must`].
+    pub fn create_master_key(&self) -> Result<String> {
+        let path = format!("{}/keys/{MASTER_KEY}", self.transit);
+        self.access.must("POST", &path, &json!({}))?;
+        Ok(format!("{}/{MASTER_KEY}", self.transit))
     }
 
     /// The name of the policy of a role of `deploy/vault/`.

@@ -3,7 +3,7 @@ use std::ops::Bound;
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::model::{Actor, AuditEntry, AuditId, Page, PageRequest, Principal, UserId};
+use crate::model::{Actor, AuditEntry, AuditId, Page, PageRequest, Principal, Record, UserId};
 use crate::ports::{AuditFilter, AuditLog, StoreError};
 
 #[async_trait]
@@ -25,6 +25,10 @@ impl AuditLog for MemoryStore {
             .cloned()
             .collect();
         Ok(Page::cut(items, page.limit, |entry: &AuditEntry| entry.id))
+    }
+
+    async fn append_audit(&self, record: &Record) -> Result<(), StoreError> {
+        self.rows()?.record(std::slice::from_ref(record))
     }
 }
 

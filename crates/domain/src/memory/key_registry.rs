@@ -53,6 +53,9 @@ impl KeyRegistry for MemoryStore {
             DuePairs::ActiveSince(moment) => {
                 pair.state == KeyState::Active && pair.activated_at.is_some_and(|at| at <= moment)
             }
+            DuePairs::ActiveOtherThan(algorithm) => {
+                pair.state == KeyState::Active && pair.algorithm != algorithm
+            }
             DuePairs::DestroyBy(moment) => pair.destruction_is_due(moment),
         });
         pairs.truncate(limit.get());

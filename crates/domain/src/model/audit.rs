@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::identifier::{named, uuid_v7};
 use super::{
-    Actor, ApiKeyId, CallContext, DocumentId, Principal, RequestId, Rights, Serial, Timestamp,
-    UserId,
+    Actor, ApiKeyId, CallContext, DocumentId, MasterKeyId, Principal, RequestId, Rights, Serial,
+    Timestamp, UserId,
 };
 
 /// Id of an audit entry, a UUID version 7. It names the act: repeating the act with the same id
@@ -85,6 +85,14 @@ named! {
         KeyPairDestroyed = "key_pair.destroyed",
         /// A key pair changed its state in another way: it was rotated out.
         KeyPairChanged = "key_pair.changed",
+        /// A new master key goes first into the ring: it seals from then on.
+        MasterKeyAdded = "master_key.added",
+        /// Private halves are about to be sealed under the first master key of the ring.
+        ResealingBegun = "master_key.resealing_begun",
+        /// Every private half is sealed under the first master key of the ring.
+        ResealingDone = "master_key.resealing_done",
+        /// A master key that nothing needs any more is taken out of the ring.
+        MasterKeyRemoved = "master_key.removed",
     }
 }
 
@@ -115,6 +123,8 @@ pub struct AuditEntry {
     pub api_key: Option<ApiKeyId>,
     /// On, or by means of, which key pair.
     pub serial: Option<Serial>,
+    /// On which master key.
+    pub master_key: Option<MasterKeyId>,
 }
 
 impl AuditEntry {
@@ -135,6 +145,7 @@ impl AuditEntry {
             user: None,
             api_key: None,
             serial: None,
+            master_key: None,
         }
     }
 }

@@ -11,6 +11,7 @@ mod identifier;
 mod key_life;
 mod key_pair;
 mod key_state;
+mod master_key_id;
 mod metadata;
 mod object_key;
 mod page;
@@ -28,6 +29,7 @@ pub use entry::{Entry, Principal, PrincipalKind, Rights};
 pub use identifier::UnknownName;
 pub use key_pair::{Algorithm, InvalidScope, KeyPair, KeyPairChange, PublicHalf, Scope, Serial};
 pub use key_state::KeyState;
+pub use master_key_id::MasterKeyId;
 pub use metadata::{
     DocumentMetadata, EncryptionFormat, FieldError, MAX_CONTENT_TYPE_CHARACTERS,
     MAX_FORMAT_CHARACTERS, MAX_NAME_BYTES,

@@ -4,15 +4,17 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::model::{
-    AuditAction, AuditEntry, AuditId, DocumentId, Page, PageRequest, Timestamp, UserId,
+    AuditAction, AuditEntry, AuditId, DocumentId, Page, PageRequest, Record, Timestamp, UserId,
 };
 
-/// Reads the audit log. It is written by the acts themselves, through their records.
+/// Reads the audit log. It is written by the acts themselves, through their records; only what is
+/// done outside of the store is written by itself.
 ///
 /// Laws, each a test of `crypt_keeper_conformance::audit_log`:
 /// - `every_column_survives`.
 /// - `filters_select_and_pages_show_each_entry_once`, the newest first.
 /// - `an_act_whose_audit_id_is_taken_is_not_done`.
+/// - `an_entry_without_an_act_is_written_once`.
 #[async_trait]
 pub trait AuditLog: Debug + Send + Sync + 'static {
     /// Entries that `filter` selects, the newest first, in order of their ids.
@@ -21,6 +23,12 @@ pub trait AuditLog: Debug + Send + Sync + 'static {
         filter: &AuditFilter,
         page: &PageRequest<AuditId>,
     ) -> Result<Page<AuditEntry, AuditId>, StoreError>;
+
+    /// Writes an entry for an act that the store has no part in.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if its id is taken.
+    async fn append_audit(&self, record: &Record) -> Result<(), StoreError>;
 }
 
 /// Which audit entries to list: those that meet every condition given.

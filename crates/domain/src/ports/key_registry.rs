@@ -59,6 +59,8 @@ pub trait KeyRegistry: Debug + Send + Sync + 'static {
 pub enum DuePairs {
     /// To be rotated out: active, and first active at this moment or before.
     ActiveSince(Timestamp),
+    /// To be retired: active, and of another algorithm than this.
+    ActiveOtherThan(Algorithm),
     /// To be destroyed: destroy-scheduled for this moment or before.
     DestroyBy(Timestamp),
 }

@@ -1,20 +1,20 @@
 use std::time::Duration;
 
-use super::{DestroyKeys, KeyPairStep, RotateKeys, Rotation, require};
+use super::{DestroyKeys, KeyPairStep, RetireKeys, RotateKeys, Rotation, require};
 use crate::Error;
-use crate::model::{Algorithm, CallContext, PageLimit, Scope, Scopes, Serial};
+use crate::model::{Algorithm, CallContext, KeyPair, PageLimit, Scope, Scopes, Serial};
 use crate::ports::DuePairs;
 
-/// Rotates key pairs that have wrapped for long enough, and destroys those whose destruction is
-/// due. Any number of instances may run it at once: of two that meet on a pair, one changes it.
+/// Rotates key pairs that have wrapped for long enough, retires those of an algorithm that is not
+/// configured any more, and destroys those whose destruction is due. Any number of instances may run it at once: of two that meet on a pair, one changes it.
 #[derive(Clone, Debug)]
 pub struct KeepUpKeys {
     /// Rotates.
     pub rotate: RotateKeys,
     /// Destroys.
     pub destroy: DestroyKeys,
-    /// How new document keys are wrapped. Active pairs of other algorithms are left alone: nothing
-    /// wraps under them, unless instances differ.
+    /// How new document keys are wrapped. Active pairs of other algorithms are not replaced, but
+    /// retired: all instances should have the same.
     pub algorithm: Algorithm,
     /// How long a pair wraps; `None`: until somebody rotates it.
     pub rotate_after: Option<Duration>,
@@ -25,6 +25,8 @@ pub struct KeepUpKeys {
 pub struct KeptUp {
     /// Rotations that took place.
     pub rotations: Vec<Rotation>,
+    /// Pairs that were retired, as they are now.
+    pub retired: Vec<KeyPair>,
     /// Pairs that were destroyed.
     pub destroyed: Vec<KeyPairStep>,
     /// Pairs for which it did not work; they are due the next time again.
@@ -55,6 +57,23 @@ impl KeepUpKeys {
                     Err(Error::Conflict) => {}
                     Err(error) => kept_up.failures.push((serial, error)),
                 }
+            }
+        }
+        let retire = RetireKeys {
+            registry: registry.clone(),
+            entropy: self.rotate.create.entropy.clone(),
+        };
+        let due = DuePairs::ActiveOtherThan(self.algorithm);
+        for pair in registry.due_pairs(due, PageLimit::MAX).await? {
+            // Those of a partition were made for it ahead of time, and end with it.
+            if matches!(pair.scope, Scope::Partition(_)) {
+                continue;
+            }
+            let serial = pair.serial;
+            match retire.run(context, pair, self.algorithm).await {
+                Ok(step) if step.changed => kept_up.retired.push(step.pair),
+                Ok(_) | Err(Error::Conflict) => {}
+                Err(error) => kept_up.failures.push((serial, error)),
             }
         }
         let due = DuePairs::DestroyBy(context.at);

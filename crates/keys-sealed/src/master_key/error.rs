@@ -4,7 +4,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use crypt_keeper_crypto::{MasterKeyError, MasterKeyId, OpenSslError};
-use crypt_keeper_domain::ports::{StoreError, VaultError};
+use crypt_keeper_domain::ports::{BoxError, StoreError, VaultError};
 
 use super::LONGEST;
 
@@ -96,6 +96,17 @@ pub enum MasterKeySourceError {
         /// What is wrong with it.
         source: MasterKeyError,
     },
+    /// The keys of a file are sealed, and do not open.
+    #[error("the master keys in {} do not open", path.display())]
+    Unseal {
+        /// The file.
+        path: PathBuf,
+        /// What does not answer, or refuses.
+        source: BoxError,
+    },
+    /// A new key cannot be sealed.
+    #[error("the new master key cannot be sealed")]
+    Seal(#[source] BoxError),
     /// The command line of the command is empty, or a quote in it is not closed.
     #[error(
         "the master key command is not a command line: give a program and its arguments, quoted as \

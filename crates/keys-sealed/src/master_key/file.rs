@@ -63,8 +63,14 @@ pub(super) fn read_text(
 /// [`MasterKeySourceError::Write`], [`MasterKeySourceError::Generate`].
 pub fn make_master_key_file(path: &Path) -> Result<MasterKeyRing, MasterKeySourceError> {
     let ring = MasterKeyRing::new(MasterKey::generate()?);
-    match write_new(path, &ring) {
-        Ok(()) => Ok(ring),
+    write_new(path, ring.to_text().expose_secret())?;
+    Ok(ring)
+}
+
+/// Writes a file that was not there, whole or not at all.
+pub(super) fn write_new(path: &Path, text: &[u8]) -> Result<(), MasterKeySourceError> {
+    match try_write_new(path, text) {
+        Ok(()) => Ok(()),
         Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
             Err(MasterKeySourceError::Exists {
                 path: path.to_owned(),
@@ -77,13 +83,13 @@ pub fn make_master_key_file(path: &Path) -> Result<MasterKeyRing, MasterKeySourc
     }
 }
 
-fn write_new(path: &Path, ring: &MasterKeyRing) -> io::Result<()> {
+fn try_write_new(path: &Path, text: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
     let mut file = tempfile::Builder::new()
         .prefix(".master-key-")
         .permissions(Permissions::from_mode(OWNER_ONLY))
         .tempfile_in(folder)?;
-    file.write_all(ring.to_text().expose_secret())?;
+    file.write_all(text)?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()

@@ -104,10 +104,11 @@ impl MasterKeys {
 
     /// Reads the source if there is reason to. A ring that lacks a key which a private half in
     /// `store` is sealed under is refused: with it, a service that works would soon work no more.
+    /// Without a store nothing is sealed under it.
     pub(crate) async fn reload(
         &self,
         reason: Reason,
-        store: &dyn PrivateKeys,
+        store: Option<&dyn PrivateKeys>,
     ) -> Result<Reloaded, ReloadError> {
         let Some(source) = &self.0.source else {
             return Ok(Reloaded::Unchanged);
@@ -127,7 +128,9 @@ impl MasterKeys {
         let reloaded = if ring.to_text() == current.to_text() {
             Reloaded::Unchanged
         } else {
-            refuse_if_needed(&current, &ring, store).await?;
+            if let Some(store) = store {
+                refuse_if_needed(&current, &ring, store).await?;
+            }
             self.install(ring);
             Reloaded::Changed
         };
@@ -158,7 +161,9 @@ fn is_due(
 ) -> bool {
     match (reason, source) {
         (Reason::Told, _) => true,
-        (_, MasterKeySource::File(_)) => version.is_none() || version != last.version,
+        (_, MasterKeySource::File(_) | MasterKeySource::SealedFile(..)) => {
+            version.is_none() || version != last.version
+        }
         (Reason::MayHaveChanged, MasterKeySource::Command(..)) => {
             last.at.elapsed() >= COMMAND_INTERVAL
         }

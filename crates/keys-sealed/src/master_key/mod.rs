@@ -1,5 +1,5 @@
 //! Where the master key comes from: a file or a command, always from outside the database whose
-//! private halves it seals. [`MasterKeys`] is the ring in force, which may change under a running
+//! private halves it seals. A file may hold its keys sealed in turn ([`RingSeal`]). [`MasterKeys`] is the ring in force, which may change under a running
 //! service; [`RingFile`] changes the file of a ring.
 
 mod command;
@@ -7,6 +7,7 @@ mod error;
 mod file;
 mod keys;
 mod ring_file;
+mod sealed_ring;
 mod source;
 
 pub use command::MasterKeyCommand;
@@ -15,6 +16,7 @@ pub use file::{make_master_key_file, read_master_key_file};
 pub(crate) use keys::Reason;
 pub use keys::{MasterKeys, Reloaded};
 pub use ring_file::RingFile;
+pub use sealed_ring::{RingSeal, SealedLine, make_sealed_master_key_file};
 pub use source::MasterKeySource;
 
 use crypt_keeper_crypto::MasterKeyRing;

@@ -9,6 +9,7 @@ use crypt_keeper_secret::{ExposeSecret, SecretBytes};
 use zeroize::Zeroizing;
 
 use super::file::{folder_of, read_text};
+use super::sealed_ring::parse_lines;
 use super::{MasterKeySourceError, parse};
 
 /// The file of a ring, to be changed: nobody else changes it while this lives. Each change is
@@ -19,19 +20,39 @@ pub struct RingFile {
     text: SecretBytes,
     /// What it said before the last change.
     before: Option<SecretBytes>,
-    ring: MasterKeyRing,
+    form: Form,
+    ids: Vec<MasterKeyId>,
     metadata: Metadata,
     /// Locked: the file itself is replaced, so it cannot hold the lock.
     _folder: File,
 }
 
+/// How its keys stand in it.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Clear,
+    Sealed,
+}
+
 impl RingFile {
-    /// Opens the file for changes, whatever links lead to it.
+    /// Opens the file of a ring in clear for changes, whatever links lead to it.
     ///
     /// # Errors
     /// [`MasterKeySourceError::Busy`] if somebody else is changing it; otherwise as
     /// [`read_master_key_file`](super::read_master_key_file).
     pub fn open(path: &Path) -> Result<Self, MasterKeySourceError> {
+        Self::open_as(path, Form::Clear)
+    }
+
+    /// Opens the file of a ring whose keys are sealed: they stay so.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_sealed(path: &Path) -> Result<Self, MasterKeySourceError> {
+        Self::open_as(path, Form::Sealed)
+    }
+
+    fn open_as(path: &Path, form: Form) -> Result<Self, MasterKeySourceError> {
         // A link is the operator's: what it leads to is replaced.
         let path = fs::canonicalize(path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => MasterKeySourceError::Missing { path: path.into() },
@@ -56,21 +77,22 @@ impl RingFile {
         remove_if_there(&beside(&path)).map_err(failed)?;
         let (text, metadata) = read_text(&path)?;
         let text = SecretBytes::new(text.to_vec());
-        let ring = parse_copy(&text, &path)?;
+        let ids = ids_in(&text, form, &path)?;
         Ok(Self {
             path,
             text,
             before: None,
-            ring,
+            form,
+            ids,
             metadata,
             _folder: folder,
         })
     }
 
-    /// The ring as it is.
+    /// The ids of its keys, the one that seals first.
     #[must_use]
-    pub fn ring(&self) -> &MasterKeyRing {
-        &self.ring
+    pub fn ids(&self) -> &[MasterKeyId] {
+        &self.ids
     }
 
     /// When it was last changed.
@@ -81,12 +103,19 @@ impl RingFile {
         self.metadata.modified()
     }
 
-    /// Puts a key first. The other lines stay as they are, comments too.
+    /// Puts a key in clear first. The other lines stay as they are, comments too.
     ///
     /// # Errors
-    /// [`MasterKeySourceError::Change`]; the file is as it was then.
+    /// As [`prepend_line`](Self::prepend_line).
     pub fn prepend(&mut self, key: MasterKey) -> Result<(), MasterKeySourceError> {
-        let line = MasterKeyRing::new(key).to_text();
+        self.prepend_line(&MasterKeyRing::new(key).to_text())
+    }
+
+    /// Puts a line first, as [`MasterKeySource::line_of`](super::MasterKeySource::line_of) gives it.
+    ///
+    /// # Errors
+    /// [`MasterKeySourceError::Change`], [`MasterKeySourceError::Ring`]; the file is as it was then.
+    pub fn prepend_line(&mut self, line: &SecretBytes) -> Result<(), MasterKeySourceError> {
         let mut text = Zeroizing::new(Vec::with_capacity(line.len() + self.text.len()));
         text.extend_from_slice(line.expose_secret());
         text.extend_from_slice(self.text.expose_secret());
@@ -128,13 +157,13 @@ impl RingFile {
 
     fn replace(&mut self, text: &[u8]) -> Result<(), MasterKeySourceError> {
         let text = SecretBytes::new(text.to_vec());
-        let ring = parse_copy(&text, &self.path)?;
+        let ids = ids_in(&text, self.form, &self.path)?;
         let written = self.write(&text);
         self.metadata = written.map_err(|source| MasterKeySourceError::Change {
             path: self.path.clone(),
             source,
         })?;
-        self.ring = ring;
+        self.ids = ids;
         self.before = Some(std::mem::replace(&mut self.text, text));
         Ok(())
     }
@@ -174,9 +203,26 @@ impl RingFile {
     }
 }
 
-fn parse_copy(text: &SecretBytes, path: &Path) -> Result<MasterKeyRing, MasterKeySourceError> {
-    let copy = Zeroizing::new(text.expose_secret().to_vec());
-    parse(copy, || format!("the master key file {}", path.display()))
+fn ids_in(
+    text: &SecretBytes,
+    form: Form,
+    path: &Path,
+) -> Result<Vec<MasterKeyId>, MasterKeySourceError> {
+    let origin = || format!("the master key file {}", path.display());
+    match form {
+        Form::Clear => {
+            let copy = Zeroizing::new(text.expose_secret().to_vec());
+            let ring = parse(copy, origin)?;
+            Ok(ring.keys().map(MasterKey::id).collect())
+        }
+        Form::Sealed => match parse_lines(text.expose_secret()) {
+            Ok(lines) => Ok(lines.into_iter().map(|line| line.id).collect()),
+            Err(source) => Err(MasterKeySourceError::Ring {
+                origin: origin(),
+                source,
+            }),
+        },
+    }
 }
 
 /// Always the same name, so that the next change finds what an interrupted one has left.

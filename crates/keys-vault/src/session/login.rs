@@ -4,6 +4,7 @@ use crypt_keeper_secret::{ExposeSecret as _, SecretString, Zeroize as _};
 use serde::Deserialize;
 use vaultrs::api::AuthInfo;
 use vaultrs::auth::{approle, kubernetes};
+use vaultrs::error::ClientError;
 use vaultrs::sys::wrapping;
 use vaultrs::token;
 
@@ -107,12 +108,7 @@ impl Connection {
         {
             return Ok(known.secret_id.clone());
         }
-        let failed = |error| match classify(error) {
-            Failure::SpentWrap | Failure::Denied | Failure::Status(400) => {
-                LoginError::Spent(file.to_owned())
-            }
-            other => LoginError::Call(Box::new(self.error_of_login(other))),
-        };
+        let failed = |error| self.error_of_unwrapping(error, file);
         let token = wrapping_token.expose_secret();
         // Anyone can wrap anything: what wraps a secret id says so itself.
         let origin = wrapping::lookup(anonymous.client(), token)
@@ -134,6 +130,15 @@ impl Connection {
         Ok(secret_id)
     }
 
+    pub(super) fn error_of_unwrapping(&self, error: ClientError, file: &Path) -> LoginError {
+        match classify(error) {
+            Failure::SpentWrap | Failure::Denied | Failure::Status(400) => {
+                LoginError::Spent(file.to_owned())
+            }
+            other => LoginError::Call(Box::new(self.error_of_login(other))),
+        }
+    }
+
     /// Nothing is denied, and nothing found, before the login.
     fn error_of_login(&self, failure: Failure) -> CallError {
         match failure {
@@ -151,7 +156,7 @@ impl Connection {
 
 /// Secret ids are UUIDs unless somebody chose them; tokens of Vault and of OpenBao say by their
 /// beginning that they are tokens.
-fn is_token(secret: &SecretString) -> bool {
+pub(super) fn is_token(secret: &SecretString) -> bool {
     ["s.", "b.", "hvs.", "hvb."]
         .iter()
         .any(|prefix| secret.expose_secret().starts_with(prefix))

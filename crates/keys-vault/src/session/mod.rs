@@ -1,6 +1,7 @@
 mod connection;
 mod login;
 mod renewal;
+mod report;
 mod secret_file;
 mod token;
 
@@ -16,6 +17,7 @@ use vaultrs::error::ClientError;
 use self::connection::Connection;
 pub use self::connection::StartError;
 use self::login::Unwrapped;
+pub use self::report::{SealStatus, TokenReport, WrappedSecretId};
 pub(crate) use self::token::Token;
 use crate::call::{Call, CallError, LoginError};
 use crate::classify::{Failure, classify};

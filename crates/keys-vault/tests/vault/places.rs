@@ -16,10 +16,13 @@ async fn a_mount_that_is_missing_or_of_another_kind_is_told_before_anything_is_w
     // Root sees what is mounted, and what is not.
     let session = VaultSession::start(site.config(site.access.root_token())).unwrap();
     for (mount, says) in [
-        (v1.as_str(), "is not KV version 2: see `keys.vault.mount`"),
+        (
+            v1.as_str(),
+            "is KV version 1, not KV version 2: see `keys.vault.mount`",
+        ),
         (
             site.transit.as_str(),
-            "is not KV version 2: see `keys.vault.mount`",
+            "is Transit, not KV version 2: see `keys.vault.mount`",
         ),
         ("nowhere", "nothing mounted at `nowhere`"),
     ] {
@@ -41,7 +44,10 @@ async fn a_mount_that_is_missing_or_of_another_kind_is_told_before_anything_is_w
     assert_eq!(listed.0, 404, "nothing was written to version 1");
 
     for (mount, says) in [
-        (site.kv.as_str(), "is not Transit: see `keys.vault.mount`"),
+        (
+            site.kv.as_str(),
+            "is KV version 2, not Transit: see `keys.vault.mount`",
+        ),
         ("nowhere", "nothing mounted at `nowhere`"),
     ] {
         let scene = Scene::transit(session.clone(), mount.parse().unwrap());

@@ -1,9 +1,11 @@
 //! The real server lets each role of `deploy/vault/` do its part, and nothing else.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crypt_keeper_domain::model::{Algorithm, Scope};
 use crypt_keeper_domain::ports::{KeyVault, WrapContext};
 use crypt_keeper_keys::IngestVault;
-use crypt_keeper_keys_vault::{VaultConfig, VaultSession};
+use crypt_keeper_keys_vault::{Policy, VaultConfig, VaultSession};
 use serde_json::{Value, json};
 
 use crate::support::{Scene, Site, Wrapped, is_backend};
@@ -108,6 +110,44 @@ impl Made {
             self.refuses(role, method, path, &body);
         }
     }
+}
+
+/// Paths and capabilities of a policy file.
+fn lines_of(name: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/vault");
+    let text = std::fs::read_to_string(format!("{folder}/{name}.hcl")).unwrap();
+    let quoted = |line: &str| -> Vec<String> {
+        let parts = line.split('"').skip(1).step_by(2);
+        parts.map(str::to_owned).collect()
+    };
+    let mut lines = BTreeMap::new();
+    let mut path = None;
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        if line.starts_with("path ") {
+            path = quoted(line).pop();
+        } else if line.trim_start().starts_with("capabilities") {
+            lines.insert(path.take().unwrap(), quoted(line).into_iter().collect());
+        }
+    }
+    lines
+}
+
+/// A doctor compares tokens with the very policies that operators are given.
+#[test]
+fn the_table_of_policies_is_what_their_files_say() {
+    for policy in Policy::ALL {
+        let mut told = BTreeMap::new();
+        for (path, capabilities) in policy.lines().iter().chain(Policy::own_token()) {
+            let capabilities = capabilities.iter().map(ToString::to_string);
+            told.insert((*path).to_owned(), capabilities.collect());
+        }
+        assert_eq!(told, lines_of(policy.name()), "{}", policy.name());
+    }
+    assert!(
+        lines_of("ingest")
+            .values()
+            .any(|held| held.contains("deny"))
+    );
 }
 
 fn new_entry() -> Value {

@@ -40,10 +40,10 @@ use administration::Administration;
 
 use crate::clock::SystemClock;
 use crate::config::{
-    self as configuration, Environment, Loaded, Override, PublicUrl, Role, Settings,
+    self as configuration, ConfigError, Environment, Loaded, Override, PublicUrl, Role, Settings,
 };
 use crate::entropy::SystemEntropy;
-use crate::error::StartError;
+use crate::error::{Chain, StartError};
 use crate::{hardening, logging, wiring};
 
 /// Crypt-Keeper: a secure document exchange.
@@ -167,15 +167,9 @@ pub fn run(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
         .command
         .unwrap_or(Command::Serve(serve::Args::default()));
     let mut output = Output::of_process();
-    // These work without a configuration, and also with one that is refused.
-    match &command {
-        Command::Completions(completions) => {
-            return done(completions::run(completions, &mut output));
-        }
-        Command::MasterKey(master_key::Command::New(new)) => {
-            return done(master_key::new::run(new, &mut output));
-        }
-        _ => {}
+    // Works without a configuration, and also with one that is refused.
+    if let Command::Completions(completions) = &command {
+        return done(completions::run(completions, &mut output));
     }
     let mut overrides = cli.global.overrides;
     if let Some(value) = cli.global.data_dir {
@@ -184,8 +178,11 @@ pub fn run(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
     overrides.extend(cli.serve.overrides());
     overrides.extend(command.overrides());
     let file = cli.global.config.or_else(|| environment.config_file());
-    let loaded =
-        configuration::load(file.as_deref(), &environment, &overrides).map_err(StartError::from)?;
+    let loaded = configuration::load(file.as_deref(), &environment, &overrides);
+    if let Command::MasterKey(master_key::Command::New(new)) = &command {
+        return done(make_master_key(new, loaded, &environment, &mut output));
+    }
+    let loaded = loaded.map_err(StartError::from)?;
     wiring::check_compiled_in(&loaded.settings)?;
     if loaded.settings.role == Role::Ingest && !command.is_for_ingest() {
         return Err(StartError::IngestRole.into());
@@ -206,6 +203,32 @@ pub fn run(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
             other => done(other.run(&context, &mut output).await),
         }
     })
+}
+
+const SEALED_BY_TRANSIT: &str = "CRYPT_KEEPER__KEYS__MASTER_KEY_TRANSIT";
+
+/// With a configuration that is refused, too, since it may need other things first; unless it says
+/// that the key is to be sealed. Of a file that is refused nobody knows that, so it is mentioned.
+fn make_master_key(
+    new: &master_key::new::New,
+    loaded: Result<Loaded, ConfigError>,
+    environment: &Environment,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let is_to_be_sealed = environment.get(SEALED_BY_TRANSIT).is_some();
+    let loaded = match loaded {
+        Err(error) if is_to_be_sealed => return Err(StartError::from(error).into()),
+        loaded => loaded,
+    };
+    if let Err(error) = &loaded {
+        output.note(format_args!(
+            "The configuration is refused, so this key is not sealed by Transit: {}",
+            Chain(error)
+        ));
+    }
+    let settings = loaded.as_ref().map(|loaded| &loaded.settings).ok();
+    let runtime = runtime().map_err(StartError::from)?;
+    runtime.block_on(master_key::new::run(new, settings, output))
 }
 
 fn done(outcome: Result<(), Failure>) -> Result<ExitCode, Failure> {

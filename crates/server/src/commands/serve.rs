@@ -16,7 +16,7 @@ use crate::error::{Chain, StartError};
 use crate::first_start::{FirstStart, Welcome};
 use crate::http::{self, HttpSettings, ReloadableCertificate, Running, State};
 use crate::key_upkeep::{KeyUpkeep, rotate_keys};
-use crate::wiring::{self, Missing, Objects, SealedVault, Stores, Vault};
+use crate::wiring::{self, Missing, Objects, RingFollower, Stores, Vault};
 use crate::{ports::Ports, welcome};
 
 /// Arguments of `serve`.
@@ -42,8 +42,8 @@ struct Opened {
     ports: Ports,
     /// What holds private halves in memory; `None` for the role `ingest`.
     vault: Option<Arc<Vault>>,
-    /// What follows changes of the master keys, if private halves are sealed under them.
-    sealed: Option<Arc<SealedVault>>,
+    /// What follows changes of the master keys, if there are any.
+    ring: Option<RingFollower>,
     welcome: Option<Welcome>,
 }
 
@@ -94,10 +94,9 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
         }),
     };
     let state = Arc::new(State::new(&opened.ports, http_settings));
-    let follower = opened.sealed.clone().map(|vault| {
-        state.metrics.follow_master_keys(vault.master_keys());
-        let follow = async move { vault.follow_master_keys(LOOK_AT_MASTER_KEYS).await };
-        context.runtime.spawn(follow)
+    let follower = opened.ring.clone().map(|ring| {
+        state.metrics.follow_master_keys(ring.keys());
+        context.runtime.spawn(ring.follow(LOOK_AT_MASTER_KEYS))
     });
     let sweeper = opened.vault.clone().map(|vault| {
         let of_metrics = Arc::clone(&vault);
@@ -116,7 +115,7 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
 
     let reloadable = Reloadable {
         certificate,
-        vault: opened.sealed.clone(),
+        ring: opened.ring.clone(),
     };
     let outcome = serve(context, running, &mut signals, &reloadable).await;
     for job in [follower, sweeper, upkeep].into_iter().flatten() {
@@ -148,9 +147,8 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
     let vault = Vault::open(settings, &stores, master_keys.as_ref())?;
     vault.check_at_start().await?;
     let clock = Arc::clone(&context.clock);
-    let master_keys = master_keys.as_ref();
-    let objects =
-        wiring::open_blobs(settings, public_url, master_keys, clock, &context.runtime).await?;
+    let keys = master_keys.as_ref();
+    let objects = wiring::open_blobs(settings, public_url, keys, clock, &context.runtime).await?;
     objects.require_bucket().await?;
     let ports = wiring::ports(
         &stores,
@@ -173,7 +171,7 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
         stores,
         objects,
         ports,
-        sealed: vault.sealed().cloned(),
+        ring: master_keys.map(|keys| RingFollower::new(keys, vault.sealed().cloned())),
         vault: Some(vault),
         welcome,
     })
@@ -198,7 +196,7 @@ async fn open_for_ingest(context: &Context) -> Result<Opened, StartError> {
         stores,
         objects,
         ports,
-        sealed: None,
+        ring: None,
         vault: None,
         welcome: None,
     })
@@ -222,7 +220,7 @@ fn say_ready(context: &Context, opened: &Opened, url: &PublicUrl) -> std::io::Re
 #[derive(Clone)]
 struct Reloadable {
     certificate: Option<Arc<ReloadableCertificate>>,
-    vault: Option<Arc<SealedVault>>,
+    ring: Option<RingFollower>,
 }
 
 /// Serves until a signal says stop.
@@ -256,10 +254,10 @@ async fn reload(reloadable: Reloadable) {
             "cannot read the certificate again: the one in use stays"
         ),
     }
-    if let Some(vault) = reloadable.vault {
-        match vault.reload_master_keys().await {
+    if let Some(ring) = reloadable.ring {
+        match ring.reload().await {
             Ok(_) => tracing::info!(
-                seals = %vault.master_keys().current().first().id(),
+                seals = %ring.keys().current().first().id(),
                 "read the master keys again"
             ),
             Err(error) => tracing::error!(

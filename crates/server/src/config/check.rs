@@ -36,7 +36,7 @@ impl Settings {
             );
         }
         match &self.keys.master_key {
-            Some(MasterKey::File(_)) => {
+            Some(MasterKey::File(_) | MasterKey::SealedFile { .. }) => {
                 return refused(
                     "`keys.master_key_file`",
                     "it holds no master key; remove it",
@@ -74,12 +74,33 @@ impl Settings {
 
     /// A Vault goes with the backends that use one, and they with it.
     fn check_vault(&self) -> Result<(), ConfigError> {
+        let refused = |words: String| Err(ConfigError::Together(words));
+        let seals_ring = matches!(self.keys.master_key, Some(MasterKey::SealedFile { .. }));
         match (self.keys.backend, &self.keys.vault) {
-            (KeysBackend::Sealed, Some(_)) => Err(ConfigError::Together(
-                "`keys.vault.address` is of no use with `keys.backend` = \"sealed\": set that to \
-                 \"vault-kv\" or \"vault-transit\", or remove the address"
+            (KeysBackend::Sealed, Some(vault)) if seals_ring => match &vault.mount {
+                Some(_) => refused(
+                    "`keys.vault.mount` is of no use with `keys.backend` = \"sealed\": the mount is \
+                     in `keys.master_key_transit`; remove it"
+                        .to_owned(),
+                ),
+                None => Ok(()),
+            },
+            (KeysBackend::Sealed, None) if seals_ring => refused(
+                "`keys.master_key_transit` needs `keys.vault.address`, and a way to log in there: \
+                 set it"
                     .to_owned(),
+            ),
+            (backend, _) if seals_ring => refused(format!(
+                "`keys.master_key_transit` goes with `keys.backend` = \"sealed\", and not with \
+                 \"{}\", whose private halves need no master key: remove it",
+                backend.as_str()
             )),
+            (KeysBackend::Sealed, Some(_)) => refused(
+                "`keys.vault.address` is of no use with `keys.backend` = \"sealed\": set that to \
+                 \"vault-kv\" or \"vault-transit\", seal the master key by \
+                 `keys.master_key_transit`, or remove the address"
+                    .to_owned(),
+            ),
             (KeysBackend::Sealed, None) => Ok(()),
             (backend, None) => Err(ConfigError::needs_vault_address(backend)),
             (backend, Some(_)) if self.keys.sealed_url.is_some() => {

@@ -33,7 +33,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// The same in the greatest unit that divides it.
-pub(super) fn show_duration(duration: Duration) -> String {
+#[must_use]
+pub fn show_duration(duration: Duration) -> String {
     const UNITS: [(u64, char); 4] = [(604_800, 'w'), (86_400, 'd'), (3600, 'h'), (60, 'm')];
     let seconds = duration.as_secs();
     let exact = UNITS.iter().find(|(each, _)| seconds.is_multiple_of(*each));

@@ -148,6 +148,13 @@ pub const KEYS: &[Key] = &[
          key pair: a number, or unlimited, or off",
     ),
     key(
+        "keys.backup_retention",
+        "",
+        "how long you keep the oldest backup of the private halves (of the key store; of Vault, its \
+         snapshots), such as 35d: a destroyed key pair opens nothing any more once that has passed \
+         too; it changes nothing, and `doctor` shows it (docs/operations.md)",
+    ),
+    key(
         "keys.master_key_file",
         "",
         "master key ring, mode 0600; `crypt-keeper master-key new FILE` makes one; read again when it \
@@ -158,6 +165,13 @@ pub const KEYS: &[Key] = &[
         "",
         "command that prints the master key ring, quoted as for a shell; no shell is run; asked again \
          on SIGHUP",
+    ),
+    key(
+        "keys.master_key_transit",
+        "",
+        "the Transit key of `keys.vault.*` that seals the keys in `keys.master_key_file`, by mount \
+         and name, such as transit/master-key: the file alone opens nothing then, and each reading \
+         of it is one call to Vault (docs/operations.md)",
     ),
     key(
         "keys.sealed.url",

@@ -22,6 +22,9 @@ pub struct Keys {
     pub rotate_after: Option<Duration>,
     /// How fast documents are rewrapped out of compromised pairs.
     pub rewrap_rate: RewrapRate,
+    /// How long the oldest backup of the private halves is kept, which nothing here can know:
+    /// W, after which a destruction holds for backups too. `None`: nobody has said.
+    pub backup_retention: Option<Duration>,
     /// Where the master key comes from; `None`: only the embedded default may make its own.
     pub master_key: Option<MasterKey>,
     /// The database of the sealed private halves; `None`: beside the metadata.
@@ -98,6 +101,13 @@ pub enum MasterKey {
     File(PathBuf),
     /// A command that prints it: program and arguments, quoted as for a shell.
     Command(String),
+    /// A file, mode 0600, whose keys are sealed.
+    SealedFile {
+        /// The file.
+        file: PathBuf,
+        /// The Transit key that opens them: mount and name. Whether it can be, the adapter says.
+        transit: String,
+    },
 }
 
 impl Keys {
@@ -147,23 +157,19 @@ impl Keys {
             "a command and its arguments are needed",
             |text| (!text.trim().is_empty()).then(|| text.to_owned()),
         )?;
-        let master_key = match (values.path("keys.master_key_file")?, command) {
-            (Some(_), Some(_)) => {
-                return Err(ConfigError::Together(
-                    "`keys.master_key_file` and `keys.master_key_command` are both set: remove one"
-                        .to_owned(),
-                ));
-            }
-            (Some(file), None) => Some(MasterKey::File(file)),
-            (None, Some(command)) => Some(MasterKey::Command(command)),
-            (None, None) => None,
-        };
+        let backup_retention = values.parse(
+            "keys.backup_retention",
+            "a number and m, h, d or w, such as 35d, is needed",
+            |text| parse_duration(text).ok(),
+        )?;
+        let master_key = master_key(values, command)?;
         Ok(Self {
             backend,
             algorithm: algorithm.unwrap_or(backend.algorithms()[0]),
             scope: scope.unwrap_or_default(),
             rotate_after: rotate_after.unwrap_or(Some(ROTATE_AFTER)),
             rewrap_rate: rewrap_rate.unwrap_or(RewrapRate::DEFAULT),
+            backup_retention,
             master_key,
             sealed_url: values.secret_url("keys.sealed.url", "keys.sealed.url_file")?,
             cache: KeyCache::read(values, backend)?,
@@ -172,16 +178,20 @@ impl Keys {
     }
 
     pub(super) fn rows(&self) -> Vec<(&'static str, Option<String>)> {
-        let (file, command) = match &self.master_key {
-            None => (None, None),
-            Some(MasterKey::File(file)) => (Some(quoted(&file.to_string_lossy())), None),
+        let (file, command, transit) = match &self.master_key {
+            None => (None, None, None),
+            Some(MasterKey::File(file)) => (Some(quoted(&file.to_string_lossy())), None, None),
+            Some(MasterKey::SealedFile { file, transit }) => {
+                let file = quoted(&file.to_string_lossy());
+                (Some(file), None, Some(quoted(transit)))
+            }
             // Arguments may hold a token, against all advice: the program is enough.
             Some(MasterKey::Command(line)) => {
                 let shown = match line.trim().split_once(char::is_whitespace) {
                     Some((program, _)) => format!("{program} [redacted]"),
                     None => line.trim().to_owned(),
                 };
-                (None, Some(quoted(&shown)))
+                (None, Some(quoted(&shown)), None)
             }
         };
         let scope = match self.scope {
@@ -196,6 +206,8 @@ impl Keys {
             RewrapRate::PerSecond(rate) => rate.to_string(),
             RewrapRate::Unlimited => quoted("unlimited"),
         };
+        let backup_retention = self.backup_retention.map(show_duration);
+        let backup_retention = backup_retention.map(|shown| quoted(&shown));
         let url = self.sealed_url.as_ref();
         let mut rows = vec![
             ("keys.backend", Some(quoted(self.backend.as_str()))),
@@ -203,14 +215,42 @@ impl Keys {
             ("keys.scope", Some(quoted(scope))),
             ("keys.rotate_after", Some(quoted(&rotate_after))),
             ("keys.rewrap_rate", Some(rewrap_rate)),
+            ("keys.backup_retention", backup_retention),
             ("keys.master_key_file", file),
             ("keys.master_key_command", command),
+            ("keys.master_key_transit", transit),
             ("keys.sealed.url", url.map(|url| quoted(&url.to_string()))),
             ("keys.sealed.url_file", None),
         ];
         rows.extend(KeyCache::rows(self.cache.as_ref()));
         rows.extend(HashiCorpVault::rows(self.vault.as_ref()));
         rows
+    }
+}
+
+fn master_key(values: &Values, command: Option<String>) -> Result<Option<MasterKey>, ConfigError> {
+    let file = values.path("keys.master_key_file")?;
+    let transit = values.parse("keys.master_key_transit", "it is empty", |text| {
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    })?;
+    let refused = |words: &str| Err(ConfigError::Together(words.to_owned()));
+    match (file, command, transit) {
+        (Some(_), Some(_), _) => {
+            refused("`keys.master_key_file` and `keys.master_key_command` are both set: remove one")
+        }
+        (_, Some(_), Some(_)) => refused(
+            "`keys.master_key_transit` does not go with `keys.master_key_command`: it opens what \
+             lies in `keys.master_key_file`",
+        ),
+        (None, None, Some(_)) => refused(
+            "`keys.master_key_transit` needs `keys.master_key_file`, where the sealed ring is or \
+             shall be: set it",
+        ),
+        (Some(file), None, Some(transit)) => Ok(Some(MasterKey::SealedFile { file, transit })),
+        (Some(file), None, None) => Ok(Some(MasterKey::File(file))),
+        (None, Some(command), None) => Ok(Some(MasterKey::Command(command))),
+        (None, None, None) => Ok(None),
     }
 }
 
@@ -300,6 +340,9 @@ mod tests {
     fn a_vault_needs_its_address_and_a_way_to_log_in() {
         let kv = ("keys.backend", "vault-kv");
         let address = ("keys.vault.address", "https://vault.example.com");
+        let token = ("keys.vault.token_file", "token");
+        let ring = ("keys.master_key_file", "ring");
+        let transit = ("keys.master_key_transit", "transit/master-key");
         for (given, says) in [
             (vec![kv], "needs `keys.vault.address`"),
             (vec![kv, address], "needs `keys.vault.token_file`"),
@@ -325,6 +368,32 @@ mod tests {
                 "`keys.backend` = \"sealed\"",
             ),
             (
+                vec![("keys.master_key_transit", "transit/master-key")],
+                "needs `keys.master_key_file`",
+            ),
+            (
+                vec![ring, transit],
+                "`keys.master_key_transit` needs `keys.vault.address`",
+            ),
+            (
+                vec![
+                    ring,
+                    transit,
+                    address,
+                    token,
+                    ("keys.vault.mount", "secret"),
+                ],
+                "`keys.vault.mount` is of no use with `keys.backend` = \"sealed\"",
+            ),
+            (
+                vec![kv, ring, transit, address, token],
+                "`keys.master_key_transit` goes with `keys.backend` = \"sealed\"",
+            ),
+            (
+                vec![("keys.master_key_command", "cat x"), transit],
+                "does not go with `keys.master_key_command`",
+            ),
+            (
                 vec![("keys.backend", "vault")],
                 "`vault-kv` or `vault-transit` is needed",
             ),
@@ -332,6 +401,14 @@ mod tests {
             let refused = loaded(&given).unwrap_err();
             assert!(refused.contains(says), "{given:?}: {refused}");
         }
+        let sealed = loaded(&[ring, transit, address, token]).unwrap();
+        assert_eq!(
+            sealed.master_key,
+            Some(MasterKey::SealedFile {
+                file: "ring".into(),
+                transit: "transit/master-key".to_owned()
+            })
+        );
         let kubernetes = [
             kv,
             address,

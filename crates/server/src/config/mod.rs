@@ -25,7 +25,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use blobs::{Blobs, BlobsBackend, S3};
-pub use duration::parse_duration;
+pub use duration::{parse_duration, show_duration};
 pub use env::{ENV_CONFIG_FILE, ENV_PREFIX, Environment};
 pub use error::ConfigError;
 pub use http::{Http, PublicUrl, TlsFiles};

@@ -1,19 +1,28 @@
 //! HashiCorp Vault and OpenBao: from the configuration to the adapter.
 
+mod examine;
+
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use crypt_keeper_crypto::MasterKeyId;
+use crypt_keeper_domain::ports::BoxError;
+use crypt_keeper_keys_sealed::master_key::{RingSeal, SealedLine};
 use crypt_keeper_keys_vault::{
     Auth, AuthMethod, CallError, KvHalves, LocalVault, MountPath, SessionConfig, TransitConfig,
-    VaultSession, kv_vault,
+    TransitSeal, VaultSession, kv_vault,
 };
+use crypt_keeper_secret::SecretBytes;
 
 use super::Stores;
 use super::vault::vault_config;
 use crate::config::{ConfigError, HashiCorpVault, Settings, VaultAuth};
 use crate::error::{Chain, StartError};
+
+pub(super) use examine::examine;
 
 /// Private halves in KV, used in this process.
 pub(super) type KvVault = LocalVault<KvHalves>;
@@ -41,6 +50,44 @@ pub(super) fn open_transit(
     let (session, registry) = (session(vault)?, Arc::clone(&stores.registry));
     let config = TransitConfig::default();
     Ok(TransitVault::new(session, mount, registry, config))
+}
+
+/// Transit as what seals the keys of a ring.
+#[derive(Debug)]
+pub(super) struct TransitRing(TransitSeal);
+
+/// What a line of a ring is bound to, so that a key opens on its own line alone.
+const RING_CONTEXT: &[u8] = b"crypt-keeper/master-key/v1\0";
+
+fn context(id: MasterKeyId) -> Vec<u8> {
+    [RING_CONTEXT, id.as_bytes()].concat()
+}
+
+pub(super) fn open_ring_seal(
+    settings: &Settings,
+    transit: &str,
+) -> Result<TransitRing, StartError> {
+    let vault = configured(settings)?;
+    let key = parse("keys.master_key_transit", transit)?;
+    Ok(TransitRing(TransitSeal::new(session(vault)?, key)))
+}
+
+#[async_trait]
+impl RingSeal for TransitRing {
+    async fn seal(&self, id: MasterKeyId, key: &SecretBytes) -> Result<String, BoxError> {
+        self.0.check_key().await?;
+        Ok(self.0.seal(key, &context(id)).await?)
+    }
+
+    async fn open(&self, lines: &[SealedLine]) -> Result<Vec<SecretBytes>, BoxError> {
+        let contexts: Vec<_> = lines.iter().map(|line| context(line.id)).collect();
+        let sealed: Vec<_> = lines
+            .iter()
+            .zip(&contexts)
+            .map(|(line, context)| (line.sealed.as_str(), context.as_slice()))
+            .collect();
+        Ok(self.0.open(&sealed).await?)
+    }
 }
 
 /// An outage may be over in a moment; what nobody but an operator mends is refused.

@@ -40,8 +40,10 @@ fn what_is_in_force_is_shown_with_where_it_stands_and_without_secrets() {
     keys.scope = "shared"
     keys.rotate_after = "90d"
     keys.rewrap_rate = 500
+    # keys.backup_retention is not set
     # keys.master_key_file is not set
     # keys.master_key_command is not set
+    # keys.master_key_transit is not set
     # keys.sealed.url is not set
     # keys.sealed.url_file is not set
     keys.cache.soft_ttl = "10m"

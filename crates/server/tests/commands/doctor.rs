@@ -46,6 +46,8 @@ fn a_service_that_runs_is_well_but_for_what_the_embedded_default_is() {
     warning  embedded default  master key, key store, database and objects lie together in ./crypt-keeper-data: fit for trying out, but whoever copies the folder has all
       fix: for documents that matter, make a master key elsewhere (`crypt-keeper master-key new FILE`), and see docs/deployment.md
     ok  master key  there is a master key
+    warning  key backups  nobody has declared how long backups of the key store are kept: when a key pair that was destroyed is beyond recall cannot be said
+      fix: set `keys.backup_retention` to the age of the oldest one that is kept, such as 35d
     ok  database  the metadata database answers, and its tables are this version's
     ok  key store  the key store answers, and its tables are this version's
     ok  database clock  the database's clock shows this machine's time
@@ -53,7 +55,7 @@ fn a_service_that_runs_is_well_but_for_what_the_embedded_default_is() {
     ok  active key pair  key pair [serial] has been active for 0 days
     ok  objects  the object store answers
     ok  presigned urls  an object went to the store and came back by presigned URLs, and was deleted
-    | 10 looked at: 1 with a warning, 0 with an error.
+    | 11 looked at: 2 with a warning, 0 with an error.
     ");
     // The object that was tried with is gone.
     let left: Vec<_> = walk(&desk.data("blobs"));

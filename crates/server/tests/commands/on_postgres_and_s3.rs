@@ -19,6 +19,7 @@ fn on_s3(desk: Desk, access: &S3Access, bucket: &str) -> Desk {
         .with("CRYPT_KEEPER__BLOBS__S3__BUCKET", bucket)
         .with("CRYPT_KEEPER__BLOBS__S3__REGION", &access.region)
         .with("CRYPT_KEEPER__BLOBS__S3__ENDPOINT", &access.endpoint)
+        .with("CRYPT_KEEPER__KEYS__BACKUP_RETENTION", "35d")
         .with("CRYPT_KEEPER__BLOBS__S3__PATH_STYLE", "true")
 }
 

@@ -13,6 +13,7 @@ fn setup_makes_what_lacks_and_says_so() {
     metadata database: applied [migration metadata]
     metadata database: applied [migration key_exposed]
     metadata database: applied [migration ingest_functions]
+    metadata database: applied [migration audit_master_key]
     key store: applied [migration private_keys]
     key pair: made [serial]
     $ crypt-keeper setup
@@ -102,20 +103,22 @@ fn migrations_are_shown_before_they_are_applied() {
         "user list",
     ]), @r#"
     $ crypt-keeper user list
-    | crypt-keeper: the metadata database lacks the migrations [migration metadata], [migration key_exposed], [migration ingest_functions]: run `crypt-keeper migrate`, or set `metadata.migrate_on_start = true`
+    | crypt-keeper: the metadata database lacks the migrations [migration metadata], [migration key_exposed], [migration ingest_functions], [migration audit_master_key]: run `crypt-keeper migrate`, or set `metadata.migrate_on_start = true`
     exit code 1
     $ crypt-keeper migrate --dry-run
     metadata database: pending [migration metadata]
     metadata database: pending [migration key_exposed]
     metadata database: pending [migration ingest_functions]
+    metadata database: pending [migration audit_master_key]
     key store: pending [migration private_keys]
     $ crypt-keeper migrate --dry-run --json
-    {"database":"metadata database","pending":["[migration metadata]","[migration key_exposed]","[migration ingest_functions]"]}
+    {"database":"metadata database","pending":["[migration metadata]","[migration key_exposed]","[migration ingest_functions]","[migration audit_master_key]"]}
     {"database":"key store","pending":["[migration private_keys]"]}
     $ crypt-keeper migrate
     metadata database: applied [migration metadata]
     metadata database: applied [migration key_exposed]
     metadata database: applied [migration ingest_functions]
+    metadata database: applied [migration audit_master_key]
     key store: applied [migration private_keys]
     $ crypt-keeper migrate
     metadata database: up to date

@@ -35,8 +35,10 @@ fn with_nothing_said_everything_is_embedded() {
     keys.scope = "shared"
     keys.rotate_after = "90d"
     keys.rewrap_rate = 500
+    # keys.backup_retention is not set
     # keys.master_key_file is not set
     # keys.master_key_command is not set
+    # keys.master_key_transit is not set
     # keys.sealed.url is not set
     # keys.sealed.url_file is not set
     keys.cache.soft_ttl = "10m"
@@ -145,8 +147,10 @@ fn every_section_from_a_file() {
     keys.scope = "shared"
     keys.rotate_after = "90d"
     keys.rewrap_rate = 500
+    # keys.backup_retention is not set
     # keys.master_key_file is not set
     keys.master_key_command = "vault-read [redacted]"
+    # keys.master_key_transit is not set
     keys.sealed.url = "postgres://[redacted]@db/keys"
     # keys.sealed.url_file is not set
     keys.cache.soft_ttl = "10m"
@@ -210,8 +214,10 @@ fn the_same_from_the_environment() {
     keys.scope = "shared"
     keys.rotate_after = "90d"
     keys.rewrap_rate = 500
+    # keys.backup_retention is not set
     keys.master_key_file = "/run/secrets/master"
     # keys.master_key_command is not set
+    # keys.master_key_transit is not set
     # keys.sealed.url is not set
     # keys.sealed.url_file is not set
     keys.cache.soft_ttl = "10m"

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use crypt_keeper_domain::model::{AuditEntry, AuditId, Page, PageRequest, PrincipalKind};
+use crypt_keeper_domain::model::{AuditEntry, AuditId, Page, PageRequest, PrincipalKind, Record};
 use crypt_keeper_domain::ports::{AuditFilter, AuditLog, StoreError};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -7,6 +7,8 @@ use futures_util::FutureExt as _;
 
 use super::super::{Database, Store};
 use super::accounts::one_more;
+use super::{Done, insert_audit};
+use crate::error::Failure;
 use crate::rows::{AuditRow, sql_time};
 use crate::schema::audit;
 use crate::sql_types::SqlUuid;
@@ -55,6 +57,23 @@ impl AuditLog for Store {
                     .map(AuditEntry::try_from)
                     .collect::<Result<Vec<_>, _>>()?;
                 Ok(Page::cut(entries, limit, |entry: &AuditEntry| entry.id))
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    async fn append_audit(&self, record: &Record) -> Result<(), StoreError> {
+        let row = AuditRow::from(&record.audit);
+        self.write(move |conn| {
+            async move {
+                match insert_audit(conn, &row).await {
+                    Ok(_) => Ok(Done::Keep(())),
+                    Err(error) if Failure::is_unique_violation(&error) => {
+                        Err(StoreError::Conflict.into())
+                    }
+                    Err(error) => Err(error.into()),
+                }
             }
             .boxed()
         })

@@ -96,6 +96,9 @@ impl KeyRegistry for Store {
                     DuePairs::ActiveSince(moment) => query
                         .filter(key_pairs::state.eq(KeyState::Active.as_str()))
                         .filter(key_pairs::activated_at.le(sql_time(moment))),
+                    DuePairs::ActiveOtherThan(algorithm) => query
+                        .filter(key_pairs::state.eq(KeyState::Active.as_str()))
+                        .filter(key_pairs::algorithm.ne(algorithm.as_str())),
                     DuePairs::DestroyBy(moment) => query
                         .filter(key_pairs::state.eq(KeyState::DestroyScheduled.as_str()))
                         .filter(key_pairs::destroy_at.le(sql_time(moment))),

@@ -1,6 +1,6 @@
 use chrono::NaiveDateTime;
 use crypt_keeper_domain::model::{
-    Actor, ApiKeyId, AuditEntry, AuditId, DocumentId, Principal, RequestId, UserId,
+    Actor, ApiKeyId, AuditEntry, AuditId, DocumentId, MasterKeyId, Principal, RequestId, UserId,
 };
 use crypt_keeper_domain::ports::StoreError;
 use diesel::prelude::*;
@@ -27,6 +27,7 @@ pub(crate) struct AuditRow {
     pub(crate) user_id: Option<SqlUuid>,
     pub(crate) api_key: Option<String>,
     pub(crate) key_serial: Option<i64>,
+    pub(crate) master_key: Option<String>,
 }
 
 impl From<&AuditEntry> for AuditRow {
@@ -53,8 +54,14 @@ impl From<&AuditEntry> for AuditRow {
             user_id: entry.user.map(|id| SqlUuid(id.uuid())),
             api_key: entry.api_key.map(|id| id.as_str().to_owned()),
             key_serial: entry.serial.map(|serial| serial.as_i64()),
+            master_key: entry.master_key.map(|id| id.to_string()),
         }
     }
+}
+
+fn master_key(text: &str) -> Result<MasterKeyId, StoreError> {
+    MasterKeyId::parse(text)
+        .ok_or_else(|| StoreError::corrupt("audit.master_key is not the id of a master key"))
 }
 
 impl TryFrom<AuditRow> for AuditEntry {
@@ -102,6 +109,7 @@ impl TryFrom<AuditRow> for AuditEntry {
             user: row.user_id.map(|id| UserId::from_uuid(id.0)),
             api_key: row.api_key.as_ref().map(api_key).transpose()?,
             serial: row.key_serial.map(serial).transpose()?,
+            master_key: row.master_key.as_deref().map(master_key).transpose()?,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! `crypt-keeper doctor`: looks at every part the service stands on, and says what to do.
 
+mod backups;
 mod clocks;
 mod databases;
 mod finding;
@@ -7,6 +8,8 @@ mod keys;
 mod listening;
 mod objects;
 mod round_trip;
+mod vault;
+mod vault_version;
 
 use std::path::Path;
 
@@ -16,16 +19,17 @@ use serde_json::json;
 use super::administration::Administration;
 use super::table::Table;
 use super::{Context, Failure, Output, public_url};
-use crate::config::Role;
+use crate::config::{MasterKey, Role};
 use crate::error::{Chain, StartError};
 use crate::wiring::{Missing, Stores};
 use finding::{Finding, Level};
 
 /// Look at every part the service stands on, and say what is wrong and how to mend it
 ///
-/// Databases, tables, key store, master key, key pairs, clocks, TLS, and an object that goes to the
-/// store and back by presigned URL as clients move theirs. Nothing is changed; the one object is
-/// deleted again. It may run beside the service, and before its first start.
+/// Databases, tables, key store, master key, key pairs, clocks, TLS, HashiCorp Vault with its token,
+/// mount and policies, and an object that goes to the store and back by presigned URL as clients move
+/// theirs. Nothing is changed; the one object is deleted again, and a wrapped secret id is not opened.
+/// It may run beside the service, and before its first start.
 ///
 /// Exit code: 0 if nothing is an error, 1 if something is.
 ///
@@ -66,7 +70,15 @@ async fn examine(context: &Context) -> Vec<Finding> {
     let stores = Stores::open(settings, Missing::Refuse, &context.runtime).await;
     // Before its first start the embedded default lacks a master key too, which makes itself then.
     let is_new = settings.is_embedded() && matches!(stores, Err(StartError::NoDatabase(_)));
-    let master_keys = if is_new || settings.role == Role::Ingest {
+    let is_full = settings.role == Role::Full;
+    let vault = match is_full {
+        true => vault::examine(settings, &mut findings).await,
+        false => None,
+    };
+    // Where there was no login, none is to be had; and a wrapped secret id is the service's.
+    let answers = vault.as_ref().is_none_or(|report| report.mount.is_some());
+    let ring_is_sealed = matches!(settings.keys.master_key, Some(MasterKey::SealedFile { .. }));
+    let master_keys = if is_new || !is_full || (ring_is_sealed && !answers) {
         None
     } else {
         if settings.is_embedded() {
@@ -74,6 +86,9 @@ async fn examine(context: &Context) -> Vec<Finding> {
         }
         keys::master_key(settings, &mut findings).await
     };
+    if is_full && !is_new {
+        findings.push(backups::judge(settings));
+    }
     let stores = match stores {
         Ok(stores) => stores,
         Err(error) => {
@@ -83,6 +98,9 @@ async fn examine(context: &Context) -> Vec<Finding> {
                 "run `crypt-keeper setup`; if it was run, is the database up, and its URL or \
                  folder right (`crypt-keeper config check`)?",
             ));
+            if let Some(report) = &vault {
+                vault::policies(settings, None, report, &mut findings).await;
+            }
             return findings;
         }
     };
@@ -92,10 +110,16 @@ async fn examine(context: &Context) -> Vec<Finding> {
             if settings.role == Role::Ingest && fit {
                 keys::active(settings, &admin, &mut findings).await;
             }
+            if let Some(report) = &vault {
+                let admin = fit.then_some(&admin);
+                vault::policies(settings, admin, report, &mut findings).await;
+            }
             if let Some(master_keys) = &master_keys {
                 let master_keys = master_keys.as_ref();
-                if fit {
+                if fit && answers {
                     keys::pairs(settings, &admin, master_keys, &mut findings).await;
+                } else if fit {
+                    keys::active(settings, &admin, &mut findings).await;
                 }
                 objects::examine(context, &url, master_keys, &mut findings).await;
             }

@@ -11,12 +11,14 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use crypt_keeper_crypto::{MasterKey, MasterKeyId};
+use crypt_keeper_domain::model::{AuditAction, CallContext};
+use crypt_keeper_domain::usecase::RecordMasterKey;
 
 use super::administration::Administration;
 use super::{Failure, Output};
-use crate::config::Settings;
+use crate::config::{KeysBackend, Settings};
 use crate::error::{Chain, StartError};
-use crate::wiring::{self, Census, MasterKeySource, MasterKeys, RingFile, SealedVault};
+use crate::wiring::{self, Census, MasterKeys, RingFile, RingFollower, SealedVault};
 
 /// What to do with master keys.
 #[derive(Debug, Subcommand)]
@@ -35,10 +37,10 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<(), Failure> {
     match command {
-        Command::New(new) => new::run(new, output),
+        Command::New(new) => new::run(new, Some(settings), output).await,
         Command::Rotate(rotate) => {
             let ring = Ring::open(settings, admin).await?;
-            rotate::run(rotate, settings, &ring, output).await
+            rotate::run(rotate, settings, admin, &ring, output).await
         }
         Command::Prune(prune) => {
             let ring = Ring::open(settings, admin).await?;
@@ -54,39 +56,71 @@ pub(super) async fn run(
 /// The ring, and what it opens.
 struct Ring {
     keys: MasterKeys,
-    vault: Arc<SealedVault>,
+    /// The private halves under it; `None` if they are in Vault, and the ring only signs URLs.
+    vault: Option<Arc<SealedVault>>,
 }
 
 impl Ring {
     async fn open(settings: &Settings, admin: &Administration) -> Result<Self, Failure> {
-        let backend = settings.keys.backend.as_str();
+        let backend = settings.keys.backend;
         let keys = wiring::read_master_keys(settings).await?;
-        let keys = keys.ok_or(StartError::OtherVault(backend))?;
-        let vault = wiring::open_sealed(settings, &admin.stores, &keys)?;
+        let keys = keys.ok_or(StartError::OtherVault(backend.as_str()))?;
+        let vault = match backend {
+            KeysBackend::Sealed => Some(wiring::open_sealed(settings, &admin.stores, &keys)?),
+            KeysBackend::VaultKv | KeysBackend::VaultTransit => None,
+        };
         Ok(Self { keys, vault })
     }
 
     /// Its file, locked against other changes, and what it says by now; `None` if a command prints
     /// it.
     async fn file(&self) -> Result<Option<RingFile>, Failure> {
-        let Some(MasterKeySource::File(path)) = self.keys.source() else {
+        let Some(source) = self.keys.source() else {
             return Ok(None);
         };
-        let file = RingFile::open(path).map_err(|error| Failure::Failed(chain(&error)))?;
-        self.reload().await?;
-        Ok(Some(file))
+        let file = source.open_file();
+        let file = file.map_err(|error| Failure::Failed(chain(&error)))?;
+        if file.is_some() {
+            self.reload().await?;
+        }
+        Ok(file)
     }
 
     async fn reload(&self) -> Result<(), Failure> {
-        let reloaded = self.vault.reload_master_keys().await;
+        let follower = RingFollower::new(self.keys.clone(), self.vault.clone());
+        let reloaded = follower.reload().await;
         reloaded
             .map(drop)
             .map_err(|error| Failure::Failed(chain(&error)))
     }
 
     async fn census(&self) -> Result<Census, Failure> {
-        let census = self.vault.census().await;
-        Ok(census.map_err(StartError::part("key store"))?)
+        match &self.vault {
+            Some(vault) => Ok(vault
+                .census()
+                .await
+                .map_err(StartError::part("key store"))?),
+            None => Ok(Census::default()),
+        }
+    }
+
+    /// Puts a new key first into the file; its id.
+    async fn add_key(
+        &self,
+        admin: &Administration,
+        file: &mut RingFile,
+    ) -> Result<MasterKeyId, Failure> {
+        let key = MasterKey::generate().map_err(StartError::part("master key"))?;
+        let id = key.id();
+        let Some(source) = self.keys.source() else {
+            return Err(StartError::NoMasterKey.into());
+        };
+        let failed = |error| Failure::Failed(chain(&error));
+        let line = source.line_of(key).await.map_err(failed)?;
+        write_down(admin, AuditAction::MasterKeyAdded, id).await?;
+        file.prepend_line(&line).map_err(failed)?;
+        self.reload().await?;
+        Ok(id)
     }
 
     /// The key that seals.
@@ -110,6 +144,25 @@ impl Ring {
             ))),
         }
     }
+}
+
+/// Into the audit log, before it is done: an entry too many is better than one too few.
+async fn write_down(
+    admin: &Administration,
+    action: AuditAction,
+    id: MasterKeyId,
+) -> Result<(), Failure> {
+    let record = RecordMasterKey {
+        audit: Arc::clone(&admin.stores.audit),
+        entropy: Arc::clone(&admin.entropy),
+    };
+    let id = crypt_keeper_domain::model::MasterKeyId::from_bytes(*id.as_bytes());
+    let call = CallContext {
+        at: admin.clock.now(),
+        ..admin.call.clone()
+    };
+    let written = record.run(&call, action, id).await;
+    Ok(written.map_err(StartError::act("write to the audit log"))?)
 }
 
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {

@@ -4,11 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use crypt_keeper_crypto::MasterKeyId;
-use crypt_keeper_domain::model::Timestamp;
+use crypt_keeper_domain::model::{AuditAction, Timestamp};
 use serde_json::json;
 
 use super::service::{self, Service};
-use super::{Ring, chain, listed};
+use super::{Ring, chain, listed, write_down};
 use crate::commands::administration::Administration;
 use crate::commands::times::seconds;
 use crate::commands::{Failure, Output};
@@ -97,6 +97,9 @@ pub(super) async fn run(
         {
             output.note("No service answers on this machine: those elsewhere need the new ring.");
         }
+        for id in &old {
+            write_down(admin, AuditAction::MasterKeyRemoved, *id).await?;
+        }
         take_out(ring, &mut file, &old).await?;
     }
     drop(file);
@@ -123,11 +126,14 @@ fn sort(ring: &Ring, census: &Census) -> (Vec<MasterKeyId>, Vec<MasterKeyId>) {
 /// Only under old keys: a pair that is being made at this moment is sealed under the first.
 async fn erase_unregistered(ring: &Ring, output: &mut Output) -> Result<(), Failure> {
     let first = ring.first();
+    let Some(vault) = &ring.vault else {
+        return Ok(());
+    };
     for (serial, under) in ring.census().await?.unregistered {
         if under == first {
             continue;
         }
-        let erased = ring.vault.erase_unregistered(serial).await;
+        let erased = vault.erase_unregistered(serial).await;
         if erased.map_err(StartError::part("key store"))? {
             output.note(format_args!(
                 "Erased the unregistered private half {serial}."

@@ -3,17 +3,17 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use crypt_keeper_crypto::MasterKey;
+use crypt_keeper_domain::model::AuditAction;
 use serde_json::json;
 
 use super::prune::{UrlsOut, urls_out};
 use super::service::{self, Service};
-use super::{Ring, chain};
+use super::{Ring, chain, write_down};
+use crate::commands::administration::Administration;
 use crate::commands::times::seconds;
 use crate::commands::{Failure, Output};
 use crate::config::Settings;
-use crate::error::StartError;
-use crate::wiring::{Census, ResealStep};
+use crate::wiring::{Census, ResealStep, Resealed};
 
 /// How often a person is told how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -48,10 +48,11 @@ pub(in super::super) struct Rotate {
 pub(super) async fn run(
     rotate: &Rotate,
     settings: &Settings,
+    admin: &Administration,
     ring: &Ring,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let begun = begin(rotate, ring, output).await?;
+    let begun = begin(rotate, admin, ring, output).await?;
     if rotate.add_only {
         output.note(
             "Give every machine this ring, then run `crypt-keeper master-key rotate` once more: it \
@@ -78,7 +79,7 @@ pub(super) async fn run(
             ));
         }
     }
-    seal(rotate, ring, output).await?;
+    seal(rotate, admin, ring, output).await?;
     say_next(rotate, settings, ring, output).await
 }
 
@@ -91,7 +92,12 @@ enum Begun {
 }
 
 /// Puts a new key into the ring, unless a change is under way.
-async fn begin(rotate: &Rotate, ring: &Ring, output: &mut Output) -> Result<Begun, Failure> {
+async fn begin(
+    rotate: &Rotate,
+    admin: &Administration,
+    ring: &Ring,
+    output: &mut Output,
+) -> Result<Begun, Failure> {
     let file = ring.file().await?;
     let census = ring.census().await?;
     ring.refuse_missing(&census)?;
@@ -109,10 +115,7 @@ async fn begin(rotate: &Rotate, ring: &Ring, output: &mut Output) -> Result<Begu
     if ring.ids().len() > 1 {
         return Ok(Begun::NothingToDo);
     }
-    let key = MasterKey::generate().map_err(StartError::part("master key"))?;
-    let added = file.prepend(key);
-    added.map_err(|error| Failure::Failed(chain(&error)))?;
-    ring.reload().await?;
+    ring.add_key(admin, &mut file).await?;
     tell(rotate, output, "added", "New in the ring, and first:", ring)?;
     Ok(Begun::Change)
 }
@@ -137,7 +140,12 @@ fn tell(
     }
 }
 
-async fn seal(rotate: &Rotate, ring: &Ring, output: &mut Output) -> Result<(), Failure> {
+async fn seal(
+    rotate: &Rotate,
+    admin: &Administration,
+    ring: &Ring,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let mut told = Instant::now();
     let mut unsaid = Ok(());
     let on_step = |step: ResealStep| {
@@ -160,14 +168,29 @@ async fn seal(rotate: &Rotate, ring: &Ring, output: &mut Output) -> Result<(), F
             output.note(format_args!("{number} of {of} private halves"));
         }
     };
-    let done = ring.vault.reseal(on_step).await;
+    let Some(vault) = &ring.vault else {
+        // The ring only signs URLs: that the service has read it is all.
+        return finish(rotate, ring, Resealed::default(), output);
+    };
+    write_down(admin, AuditAction::ResealingBegun, ring.first()).await?;
+    let done = vault.reseal(on_step).await;
     let done = done.map_err(|error| {
         Failure::Failed(format!(
             "{}; what was sealed anew stays so, and all still opens: mend it, then run this again",
             chain(&error)
         ))
     })?;
+    write_down(admin, AuditAction::ResealingDone, ring.first()).await?;
     unsaid?;
+    finish(rotate, ring, done, output)
+}
+
+fn finish(
+    rotate: &Rotate,
+    ring: &Ring,
+    done: Resealed,
+    output: &mut Output,
+) -> Result<(), Failure> {
     if rotate.json {
         let left: Vec<_> = done.unknown.iter().map(ToString::to_string).collect();
         output.json(

@@ -158,6 +158,7 @@ fn say_json(
     output.json(&json!({
         "source": match ring.keys.source() {
             Some(MasterKeySource::Command(..)) => "command",
+            Some(MasterKeySource::SealedFile(..)) => "sealed file",
             _ => "file",
         },
         "service": match service {

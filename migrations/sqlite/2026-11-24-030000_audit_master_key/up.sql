@@ -1,0 +1,2 @@
+-- The same as on PostgreSQL.
+ALTER TABLE audit ADD COLUMN master_key text;
