@@ -93,10 +93,10 @@ fn documents_move_to_another_algorithm_beside_the_running_service() {
     ]), @r"
     $ crypt-keeper keys rewrap [serial] --batch-size 2
     Key pair [serial]: documents rewrapped: 5; no live document is still under it.
-    Next: it is still active: `crypt-keeper keys suspend [serial] --no-successor` and `crypt-keeper keys resume [serial]` take it out of service.
+    Next: it is still active, until the service rotates it out, a day after the pair of `keys.algorithm` became active: run this again then, and a day later `crypt-keeper keys destroy [serial]`.
     $ crypt-keeper keys rewrap --serial [serial]
     Key pair [serial]: documents rewrapped: 0; no live document is still under it.
-    Next: it is still active: `crypt-keeper keys suspend [serial] --no-successor` and `crypt-keeper keys resume [serial]` take it out of service.
+    Next: it is still active, until the service rotates it out, a day after the pair of `keys.algorithm` became active: run this again then, and a day later `crypt-keeper keys destroy [serial]`.
     ");
     assert_eq!((story.under(&rsa), story.under(&hybrid)), (0, 5));
     assert_eq!(story.downloads(), [200; 5]);

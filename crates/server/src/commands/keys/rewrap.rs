@@ -162,8 +162,8 @@ fn next(done: &Rewrapped) -> String {
     if done.left > 0 {
         return match state {
             KeyState::Active => format!(
-                "Next: some service still wraps under it: give all the same `keys.algorithm`, or \
-                 `crypt-keeper keys suspend {serial} --no-successor`; then run this again."
+                "Next: some service still wraps under {serial}: give all the same \
+                 `keys.algorithm`, then run this again."
             ),
             _ => "Next: run this again.".to_owned(),
         };
@@ -174,8 +174,9 @@ fn next(done: &Rewrapped) -> String {
              documents list --exposed --by-owner`); then `crypt-keeper keys destroy {serial}`."
         ),
         KeyState::Active => format!(
-            "Next: it is still active: `crypt-keeper keys suspend {serial} --no-successor` and \
-             `crypt-keeper keys resume {serial}` take it out of service."
+            "Next: it is still active, until the service rotates it out, a day after the pair of \
+             `keys.algorithm` became active: run this again then, and a day later `crypt-keeper \
+             keys destroy {serial}`."
         ),
         _ => format!(
             "Next: nothing needs it any more: `crypt-keeper keys destroy {serial}` schedules its \
