@@ -221,7 +221,10 @@ impl KeyVault for TransitVault {
     /// As many calls at once as keep a Vault busy that others need, too.
     async fn rewrap(&self, old: &[OldWrap]) -> Vec<Result<WrappedKey, VaultError>> {
         let works: Vec<_> = old.iter().map(|one| self.rewrap_one(one)).collect();
-        stream::iter(works).buffered(REWRAPS_AT_ONCE).collect().await
+        stream::iter(works)
+            .buffered(REWRAPS_AT_ONCE)
+            .collect()
+            .await
     }
 }
 
