@@ -21,6 +21,11 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["domain", "secret"],
         &["conformance", "test-services"],
     ),
+    (
+        "store-dynamodb",
+        &["domain"],
+        &["conformance", "test-services"],
+    ),
     ("keys", &["domain", "secret", "crypto"], &[]),
     (
         "keys-sealed",
@@ -50,6 +55,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
             "crypto",
             "api",
             "store-sql",
+            "store-dynamodb",
             "keys-sealed",
             "keys-vault",
             "blobs-local",
@@ -231,8 +237,9 @@ fn only_the_wiring_names_adapters() {
     assert!(named.is_empty(), "{}", named.join("\n"));
 }
 
-const ADAPTERS: [&str; 6] = [
+const ADAPTERS: [&str; 7] = [
     "crypt_keeper_store_sql",
+    "crypt_keeper_store_dynamodb",
     "crypt_keeper_keys_sealed",
     "crypt_keeper_keys_vault",
     "crypt_keeper_blobs_local",

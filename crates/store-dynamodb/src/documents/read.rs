@@ -1,0 +1,111 @@
+use crypt_keeper_domain::model::{DocumentId, Entry, Principal};
+use crypt_keeper_domain::ports::{Found, StoreError};
+
+use crate::calls::call;
+use crate::catalogue::Catalogue;
+use crate::error::StoreOrCall;
+use crate::items::{
+    DOCUMENT, DocumentItem, ENTRIES, ITEM, Reader, document_key, entry, entry_key, text,
+};
+use crate::store::Core;
+
+/// A document's item, and some of its entries.
+#[derive(Debug, Default)]
+pub(super) struct Together {
+    pub(super) document: Option<DocumentItem>,
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Core {
+    /// A document and the entries of principals, as all acknowledged writes have left them.
+    pub(super) async fn together(
+        &self,
+        id: DocumentId,
+        principals: &[Principal],
+    ) -> Result<Together, StoreError> {
+        let partition = id.partition();
+        let table = self.calls.tables.documents(partition);
+        let mut principals = principals.to_vec();
+        principals.sort_unstable();
+        principals.dedup();
+        let mut keys = vec![document_key(id)];
+        keys.extend(principals.iter().map(|of| entry_key(id, *of)));
+        let read = self.calls.get_all(&table, keys).await;
+        let read = read.map_err(StoreOrCall::from);
+        let items = Catalogue::judge(&self.calls, partition, read, Vec::new()).await?;
+        let mut found = Together::default();
+        for item in items {
+            if Reader::new("a document", &item).text(ITEM)? == DOCUMENT {
+                found.document = Some(DocumentItem(item));
+            } else {
+                found.entries.push(entry(&item)?);
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn document_item(
+        &self,
+        id: DocumentId,
+    ) -> Result<Option<DocumentItem>, StoreError> {
+        Ok(self.together(id, &[]).await?.document)
+    }
+
+    pub(crate) async fn find(
+        &self,
+        id: &DocumentId,
+        principals: &[Principal],
+    ) -> Result<Option<Found>, StoreError> {
+        let Together { document, entries } = self.together(*id, principals).await?;
+        let Some(item) = document else {
+            return Ok(None);
+        };
+        let pair = self.pair(item.serial()?).await?;
+        let document = item.document(pair.as_ref())?;
+        let Some(pair) = pair else {
+            return Err(StoreError::corrupt(format!(
+                "document {id} has no key pair"
+            )));
+        };
+        Ok(Some(Found {
+            document,
+            entries,
+            key_state: pair.state,
+        }))
+    }
+
+    pub(crate) async fn entries(&self, id: &DocumentId) -> Result<Vec<Entry>, StoreError> {
+        let partition = id.partition();
+        let read = self.read_entries(*id).await;
+        let mut entries = Catalogue::judge(&self.calls, partition, read, Vec::new()).await?;
+        entries.sort_by_key(|entry| (entry.granted_at, entry.principal));
+        Ok(entries)
+    }
+
+    async fn read_entries(&self, id: DocumentId) -> Result<Vec<Entry>, StoreOrCall> {
+        let table = self.calls.tables.documents(id.partition());
+        let mut entries = Vec::new();
+        let mut from = None;
+        loop {
+            let request = self
+                .calls
+                .client
+                .query()
+                .table_name(&table)
+                .consistent_read(true)
+                .key_condition_expression("id = :id AND begins_with(#item, :entries)")
+                .expression_attribute_names("#item", ITEM)
+                .expression_attribute_values(":id", text(id.to_string()))
+                .expression_attribute_values(":entries", text(ENTRIES))
+                .set_exclusive_start_key(from);
+            let answer = call("Query", &table, || request.clone().send()).await?;
+            for item in answer.items.unwrap_or_default() {
+                entries.push(entry(&item)?);
+            }
+            from = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            if from.is_none() {
+                return Ok(entries);
+            }
+        }
+    }
+}

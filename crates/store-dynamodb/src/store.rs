@@ -1,0 +1,230 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use crypt_keeper_domain::model::{ApiKey, ApiKeyId, KeyPair, Record, Serial, Timestamp, User};
+use crypt_keeper_domain::ports::{Clock, StoreError};
+use futures_util::FutureExt as _;
+use tokio::runtime::Handle;
+
+use crate::accounts::read_api_key;
+use crate::calls::Calls;
+use crate::catalogue::Catalogue;
+use crate::coalesce::Coalesced;
+use crate::config::{ConfigError, DynamoDbConfig};
+use crate::error::{CallError, Fault, OpenError, unavailable};
+use crate::items::{audit_hash, key_pair, pair_key};
+use crate::schema::SchemaStatus;
+use crate::tables::TableNames;
+use crate::transaction::Until;
+
+/// How long a store without row locks goes by the state that it saw a key pair in: 60 s. The
+/// destruction of a pair may be scheduled 24 h after it has left active service, so whatever was
+/// wrapped under it has been written, and is counted, by then.
+const PAIR_STATE_HOLDS: Duration = Duration::from_secs(60);
+
+/// The metadata store on DynamoDB. Cheap to clone.
+///
+/// A connection lives on the runtime that opened it, and stalls when that does. Acts therefore run
+/// on one runtime, named at the start, whose threads are never blocked, and to their end there, even
+/// if whoever asked goes away.
+#[derive(Clone)]
+pub struct DynamoDbStore {
+    core: Arc<Core>,
+    runtime: Handle,
+}
+
+impl fmt::Debug for DynamoDbStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamoDbStore")
+            .field("tables", &self.core.calls.tables)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DynamoDbStore {
+    /// The store, by the AWS environment, profile and credential chain. Nothing is asked of
+    /// DynamoDB yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub async fn connect(
+        config: &DynamoDbConfig,
+        clock: Arc<dyn Clock>,
+        runtime: Handle,
+    ) -> Result<Self, ConfigError> {
+        let sdk = config.load().await;
+        Self::connect_with(config, &sdk, clock, runtime)
+    }
+
+    /// The store, with the SDK's settings given: credentials from elsewhere, another HTTP client.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn connect_with(
+        config: &DynamoDbConfig,
+        sdk: &SdkConfig,
+        clock: Arc<dyn Clock>,
+        runtime: Handle,
+    ) -> Result<Self, ConfigError> {
+        let calls = Calls {
+            client: config.client(sdk)?,
+            tables: TableNames::new(&config.table_prefix),
+        };
+        Ok(Self {
+            core: Arc::new(Core::new(calls, clock)),
+            runtime,
+        })
+    }
+
+    /// Makes the tables that are missing, and gives their names. Any number may do so at once.
+    ///
+    /// # Errors
+    /// [`OpenError::Newer`], [`OpenError::ForeignTable`]; [`OpenError::Unavailable`],
+    /// [`OpenError::Failed`].
+    pub async fn migrate(&self) -> Result<Vec<String>, OpenError> {
+        let core = Arc::clone(&self.core);
+        let work = async move { core.calls.migrate(core.clock.now()).await };
+        self.opened(self.runtime.spawn(work).await)
+    }
+
+    /// How the tables compare with what this program needs.
+    ///
+    /// # Errors
+    /// [`OpenError::ForeignTable`]; [`OpenError::Unavailable`], [`OpenError::Failed`].
+    pub async fn schema_status(&self) -> Result<SchemaStatus, OpenError> {
+        let core = Arc::clone(&self.core);
+        let work = async move { core.calls.schema_status().await };
+        self.opened(self.runtime.spawn(work).await)
+    }
+
+    /// Milliseconds that DynamoDB's clock is ahead of ours; `None` if it does not tell. Requests are
+    /// refused from 15 minutes on.
+    ///
+    /// # Errors
+    /// [`OpenError::Unavailable`], [`OpenError::Failed`].
+    pub async fn clock_skew(&self) -> Result<Option<i64>, OpenError> {
+        let core = Arc::clone(&self.core);
+        let work = async move { core.clock_skew().await.map_err(OpenError::from) };
+        self.opened(self.runtime.spawn(work).await)
+    }
+
+    fn opened<T>(
+        &self,
+        done: Result<Result<T, OpenError>, tokio::task::JoinError>,
+    ) -> Result<T, OpenError> {
+        done.unwrap_or_else(|error| {
+            Err(OpenError::Unavailable(CallError {
+                call: "a call",
+                table: self.core.calls.tables.catalogue(),
+                fault: Fault::Unreachable,
+                detail: Some(error.to_string()),
+            }))
+        })
+    }
+
+    /// The store itself, for an act on its runtime.
+    pub(crate) fn core(&self) -> Arc<Core> {
+        Arc::clone(&self.core)
+    }
+
+    /// Runs an act on the runtime of the connections.
+    pub(crate) async fn on_runtime<T, F>(&self, act: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        match self.runtime.spawn(act).await {
+            Ok(done) => done,
+            // The runtime is being shut down, or the act has panicked: nobody knows how far it got.
+            Err(error) => Err(StoreError::Unavailable(Box::new(error))),
+        }
+    }
+}
+
+/// Runs a method of the core on the store's runtime, with arguments of its own.
+macro_rules! on_runtime {
+    ($store:ident . $act:ident ($($argument:ident),* $(,)?)) => {{
+        $(let $argument = $argument.to_owned();)*
+        let core = $store.core();
+        $store
+            .on_runtime(async move { core.$act($(&$argument),*).await })
+            .await
+    }};
+}
+pub(crate) use on_runtime;
+
+/// What the ports are implemented on.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) calls: Calls,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) catalogue: Catalogue,
+    pairs: Coalesced<Serial, Option<KeyPair>>,
+    api_keys: Coalesced<ApiKeyId, Option<(ApiKey, User)>>,
+}
+
+impl Core {
+    fn new(calls: Calls, clock: Arc<dyn Clock>) -> Self {
+        let (for_pairs, for_keys) = (calls.clone(), calls.clone());
+        Self {
+            pairs: Coalesced::new(move |serial| {
+                let calls = for_pairs.clone();
+                async move { read_pair(&calls, serial).await }.boxed()
+            }),
+            api_keys: Coalesced::new(move |id| {
+                let calls = for_keys.clone();
+                async move { read_api_key(&calls, id).await }.boxed()
+            }),
+            calls,
+            clock,
+            catalogue: Catalogue::default(),
+        }
+    }
+
+    /// A key pair, as all acknowledged writes have left it.
+    pub(crate) async fn pair(&self, serial: Serial) -> Result<Option<KeyPair>, StoreError> {
+        self.pairs.get(serial).await
+    }
+
+    /// An API key and its user, as all acknowledged writes have left them.
+    pub(crate) async fn api_key(&self, id: ApiKeyId) -> Result<Option<(ApiKey, User)>, StoreError> {
+        self.api_keys.get(id).await
+    }
+
+    /// Sees to it that the audit log is read where a record is written.
+    pub(crate) async fn ready_for(&self, record: &Record) -> Result<(), StoreError> {
+        let (month, _) = audit_hash(record.audit.id);
+        self.catalogue.ensure_month(&self.calls, &month).await
+    }
+
+    /// Until when an act may be decided by the state that a key pair was seen in at `seen`.
+    pub(crate) fn pair_state_holds(&self, seen: Timestamp) -> Until<'_> {
+        Until {
+            clock: &*self.clock,
+            moment: seen.plus(PAIR_STATE_HOLDS),
+        }
+    }
+
+    /// Refuses a wrap that is too old for a store without row locks.
+    pub(crate) fn require_young_wrap(
+        &self,
+        wrapped_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if now.since(wrapped_at) > PAIR_STATE_HOLDS {
+            return Err(unavailable(
+                "the document key was wrapped more than 60 s ago: the request took too long",
+            ));
+        }
+        Ok(())
+    }
+}
+
+async fn read_pair(calls: &Calls, serial: Serial) -> Result<Option<KeyPair>, StoreError> {
+    let found = calls
+        .get(&calls.tables.key_pairs(), &pair_key(serial))
+        .await?;
+    found.as_ref().map(key_pair).transpose()
+}

@@ -1,0 +1,201 @@
+//! A proxy that answers in DynamoDB's place: DynamoDB Local neither throttles nor fails.
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What happens to a call instead of being passed on.
+#[derive(Clone, Debug)]
+pub(crate) enum Injection {
+    /// It is answered with this status and body, and never reaches the server.
+    Answer(u16, String),
+    /// It reaches the server, and its answer is lost: the connection closes.
+    LoseAnswer,
+}
+
+impl Injection {
+    /// An error as DynamoDB words it.
+    pub(crate) fn error(status: u16, code: &str) -> Self {
+        let body = format!(
+            r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"injected"}}"#
+        );
+        Self::Answer(status, body)
+    }
+
+    /// A transaction that is cancelled, with a code for each part.
+    pub(crate) fn cancelled(codes: &[&str]) -> Self {
+        let reasons: Vec<_> = codes
+            .iter()
+            .map(|code| format!(r#"{{"Code":"{code}"}}"#))
+            .collect();
+        Self::Answer(
+            400,
+            format!(
+                r#"{{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","Message":"injected","CancellationReasons":[{}]}}"#,
+                reasons.join(",")
+            ),
+        )
+    }
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    /// The next calls of an operation meet these, one each.
+    next: VecDeque<(String, Injection)>,
+    /// All calls of an operation meet this.
+    always: Option<(String, Injection)>,
+    /// The operations of all calls that came, in order.
+    seen: Vec<String>,
+}
+
+/// The proxy. Its threads end with the test's process.
+pub(crate) struct Injector {
+    address: SocketAddr,
+    plan: Arc<Mutex<Plan>>,
+}
+
+impl Injector {
+    pub(crate) fn start(upstream: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let plan = Arc::new(Mutex::new(Plan::default()));
+        let shared = Arc::clone(&plan);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let plan = Arc::clone(&shared);
+                std::thread::spawn(move || serve(client, upstream, &plan));
+            }
+        });
+        Self { address, plan }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next call of `operation` meets it; more of them in the order given.
+    pub(crate) fn next(&self, operation: &str, injection: Injection) {
+        let mut plan = self.plan.lock().unwrap();
+        plan.next.push_back((operation.to_owned(), injection));
+    }
+
+    /// Every call of `operation` meets it, until [`Injector::calm`].
+    pub(crate) fn always(&self, operation: &str, injection: Injection) {
+        self.plan.lock().unwrap().always = Some((operation.to_owned(), injection));
+    }
+
+    /// Everything is passed on.
+    pub(crate) fn calm(&self) {
+        let mut plan = self.plan.lock().unwrap();
+        plan.always = None;
+        plan.next.clear();
+    }
+
+    /// How many calls of `operation` have come since the last time this was asked.
+    pub(crate) fn seen(&self, operation: &str) -> usize {
+        let seen = std::mem::take(&mut self.plan.lock().unwrap().seen);
+        seen.iter().filter(|one| *one == operation).count()
+    }
+
+    /// Whether everything that was planned has happened.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.plan.lock().unwrap().next.is_empty()
+    }
+}
+
+/// One request after another, as they come over a connection.
+fn serve(client: TcpStream, upstream: SocketAddr, plan: &Mutex<Plan>) {
+    let _ = client.set_read_timeout(Some(Duration::from_secs(60)));
+    let mut reader = BufReader::new(client.try_clone().unwrap());
+    let mut client = client;
+    while let Some((head, body)) = read_request(&mut reader) {
+        let operation = operation_of(&head);
+        let injection = {
+            let mut plan = plan.lock().unwrap();
+            plan.seen.push(operation.clone());
+            let next = plan.next.iter().position(|(of, _)| *of == operation);
+            match next.and_then(|at| plan.next.remove(at)) {
+                Some((_, injection)) => Some(injection),
+                None => {
+                    let always = plan.always.as_ref();
+                    let always = always.filter(|(of, _)| *of == operation);
+                    always.map(|(_, injection)| injection.clone())
+                }
+            }
+        };
+        let answer = match injection {
+            Some(Injection::Answer(status, body)) => format!(
+                "HTTP/1.1 {status} Injected\r\nContent-Type: application/x-amz-json-1.0\r\n\
+                 Content-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .into_bytes(),
+            Some(Injection::LoseAnswer) => {
+                let _ = ask(upstream, &head, &body);
+                return;
+            }
+            None => match ask(upstream, &head, &body) {
+                Some(answer) => {
+                    // It says that its connection closes.
+                    let _ = client.write_all(&answer);
+                    return;
+                }
+                None => return,
+            },
+        };
+        if client.write_all(&answer).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(Vec<String>, Vec<u8>)> {
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let line = line.trim_end().to_owned();
+        if line.is_empty() {
+            break;
+        }
+        head.push(line);
+    }
+    let length = field(&head, "content-length").and_then(|text| text.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    Some((head, body))
+}
+
+fn field<'a>(head: &'a [String], name: &str) -> Option<&'a str> {
+    head.iter().find_map(|line| {
+        let (field, value) = line.split_once(':')?;
+        field.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+fn operation_of(head: &[String]) -> String {
+    let target = field(head, "x-amz-target").unwrap_or_default();
+    target.rsplit('.').next().unwrap_or_default().to_owned()
+}
+
+/// Passes a request on, and gives the whole answer.
+fn ask(upstream: SocketAddr, head: &[String], body: &[u8]) -> Option<Vec<u8>> {
+    let mut server = TcpStream::connect(upstream).ok()?;
+    let mut request = String::new();
+    for line in head {
+        if !line.to_ascii_lowercase().starts_with("connection:") {
+            request.push_str(line);
+            request.push_str("\r\n");
+        }
+    }
+    request.push_str("Connection: close\r\n\r\n");
+    server.write_all(request.as_bytes()).ok()?;
+    server.write_all(body).ok()?;
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer).ok()?;
+    Some(answer)
+}

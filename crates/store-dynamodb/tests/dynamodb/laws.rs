@@ -1,0 +1,96 @@
+//! The laws of the ports.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use crypt_keeper_conformance::{
+    Harness, Outage, StoreHarness, accounts_laws, audit_log_laws, key_registry_laws,
+    metadata_store_laws, store_outage_laws,
+};
+use crypt_keeper_domain::model::Timestamp;
+use crypt_keeper_domain::ports::Clock;
+use crypt_keeper_store_dynamodb::DynamoDbStore;
+use crypt_keeper_test_services::{Fault, FaultProxy};
+
+use crate::support::Site;
+
+#[async_trait]
+impl Harness for Site {
+    async fn teardown(self) {
+        self.remove().await;
+    }
+}
+
+impl StoreHarness for Site {
+    fn store(&self) -> Arc<dyn crypt_keeper_conformance::Store> {
+        self.store.clone()
+    }
+
+    /// It stands still: however slow the machine, no wrap grows old.
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// DynamoDB Local writes its indexes with the tables.
+    fn list_bound(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// A store behind a proxy that can be cut off.
+struct Remote {
+    site: Site,
+    store: Arc<DynamoDbStore>,
+    proxy: FaultProxy,
+}
+
+async fn remote() -> Option<Remote> {
+    let site = Site::new().await?;
+    let proxy = FaultProxy::start(site.upstream()).unwrap();
+    let store = site.through(proxy.address());
+    Some(Remote { site, store, proxy })
+}
+
+#[async_trait]
+impl Harness for Remote {
+    async fn teardown(self) {
+        self.site.remove().await;
+    }
+}
+
+impl StoreHarness for Remote {
+    fn store(&self) -> Arc<dyn crypt_keeper_conformance::Store> {
+        self.store.clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.site.clock.now()
+    }
+
+    fn list_bound(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[async_trait]
+impl Outage for Remote {
+    async fn begin(&self) {
+        self.proxy.set(Fault::Refuse).unwrap();
+    }
+
+    async fn end(&self) {
+        self.proxy.set(Fault::None).unwrap();
+    }
+
+    /// What meets a dead connection is tried again on another.
+    fn pool_size(&self) -> usize {
+        1
+    }
+}
+
+metadata_store_laws!(Site::new());
+accounts_laws!(Site::new());
+audit_log_laws!(Site::new());
+key_registry_laws!(Site::new());
+store_outage_laws!(remote());

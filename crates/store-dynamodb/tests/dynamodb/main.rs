@@ -1,0 +1,12 @@
+//! The store on a real DynamoDB Local: the laws of its ports, its tables, its bad days.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail their test"
+)]
+
+mod bad_days;
+mod injector;
+mod laws;
+mod support;
+mod tables;
