@@ -72,6 +72,42 @@ fn without_vault_it_names_the_cargo_feature() {
     }
 }
 
+/// A key that should be sealed is not made in clear instead.
+#[cfg(not(feature = "vault"))]
+#[test]
+fn without_vault_no_master_key_is_sealed_nor_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = folder.path().join("ring");
+    for arguments in [&["master-key", "new", "ring"][..], &["config", "check"]] {
+        let ran = Command::new(env!("CARGO_BIN_EXE_crypt-keeper"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .env_clear()
+            .envs(
+                metadata()
+                    .into_iter()
+                    .map(|(name, value)| (format!("CRYPT_KEEPER__{name}"), value)),
+            )
+            .env("CRYPT_KEEPER__KEYS__MASTER_KEY_FILE", &ring)
+            .env(
+                "CRYPT_KEEPER__KEYS__MASTER_KEY_TRANSIT",
+                "transit/master-key",
+            )
+            .env(
+                "CRYPT_KEEPER__KEYS__VAULT__ADDRESS",
+                "https://vault.invalid",
+            )
+            .env("CRYPT_KEEPER__KEYS__VAULT__TOKEN_FILE", "token")
+            .output()
+            .unwrap();
+        let said = String::from_utf8(ran.stderr).unwrap();
+        assert!(!ran.status.success(), "{said}");
+        assert!(said.contains("`keys.master_key_transit`"), "{said}");
+        assert!(said.contains("`--features vault`"), "{said}");
+    }
+    assert!(!ring.exists());
+}
+
 #[cfg(not(feature = "s3"))]
 #[test]
 fn without_s3_it_names_the_cargo_feature() {

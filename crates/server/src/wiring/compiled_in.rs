@@ -1,6 +1,6 @@
 //! Which backends this program has.
 
-use crate::config::{BlobsBackend, KeysBackend, MetadataBackend, Settings};
+use crate::config::{BlobsBackend, KeysBackend, MasterKey, MetadataBackend, Settings};
 use crate::error::StartError;
 
 /// Refuses backends that this program was built without, before anything is opened or made.
@@ -20,9 +20,17 @@ pub fn check_compiled_in(settings: &Settings) -> Result<(), StartError> {
         KeysBackend::Sealed => true,
         KeysBackend::VaultKv | KeysBackend::VaultTransit => cfg!(feature = "vault"),
     };
+    let master_key = settings.keys.master_key.as_ref();
+    let ring_is_sealed = matches!(master_key, Some(MasterKey::SealedFile { .. }));
     let lacking = [
         (has_store, "metadata.backend", store, store),
         (has_objects, "blobs.backend", "s3", "s3"),
+        (
+            !ring_is_sealed || cfg!(feature = "vault"),
+            "keys.master_key_transit",
+            "transit",
+            "vault",
+        ),
         (
             has_keys,
             "keys.backend",
