@@ -39,10 +39,14 @@ fn lacks(what: &str, crates: &BTreeSet<String>, absent: &[&str]) {
 }
 
 /// What each cargo feature of the server brings.
-const BROUGHT: [(&str, &[&str]); 4] = [
+const BROUGHT: [(&str, &[&str]); 5] = [
     ("sqlite", &["libsqlite3-sys"]),
     ("postgres", &["tokio-postgres", "postgres-openssl"]),
-    ("s3", &["aws-sdk-s3", "aws-config"]),
+    ("s3", &["aws-sdk-s3", "crypt-keeper-blobs-s3"]),
+    (
+        "dynamo",
+        &["aws-sdk-dynamodb", "crypt-keeper-store-dynamodb"],
+    ),
     ("vault", &["vaultrs", "rustify", "crypt-keeper-keys-vault"]),
 ];
 
@@ -73,6 +77,7 @@ fn the_usual_server_has_no_vault_no_other_tls_and_nothing_of_tests() {
         "rustify",
         "crypt-keeper-keys-vault",
         "aws-sdk-dynamodb",
+        "crypt-keeper-store-dynamodb",
         "ring",
         "crypt-keeper-test-services",
         "crypt-keeper-conformance",

@@ -5,6 +5,8 @@
 
 mod compiled_in;
 mod databases;
+#[cfg(feature = "dynamo")]
+mod dynamodb;
 #[cfg(feature = "vault")]
 mod hashicorp;
 mod master_keys;

@@ -5,7 +5,8 @@
     feature = "postgres",
     feature = "sqlite",
     feature = "s3",
-    feature = "vault"
+    feature = "vault",
+    feature = "dynamo"
 )))]
 
 use std::process::Command;
@@ -124,6 +125,16 @@ fn without_postgres_it_names_the_cargo_feature() {
         ("METADATA__POSTGRES__URL", "postgres://nobody@db.invalid/ck"),
     ];
     refused(&variables, "metadata.backend", "postgres", "postgres");
+}
+
+#[cfg(not(feature = "dynamo"))]
+#[test]
+fn without_dynamo_it_names_the_cargo_feature() {
+    let variables = [
+        ("METADATA__BACKEND", "dynamodb"),
+        ("KEYS__SEALED__URL", "postgres://nobody@db.invalid/ck"),
+    ];
+    refused(&variables, "metadata.backend", "dynamodb", "dynamo");
 }
 
 #[cfg(not(feature = "sqlite"))]

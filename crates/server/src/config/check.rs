@@ -132,8 +132,19 @@ impl Settings {
             && matches!(self.metadata.backend, MetadataBackend::Sqlite)
         {
             return Err(ConfigError::Together(
-                "`keys.sealed.url` goes with `metadata.backend` = \"postgres\": with \"sqlite\" \
-                 the sealed private halves are in the data folder's keys.db"
+                "`keys.sealed.url` goes with `metadata.backend` = \"postgres\" or \"dynamodb\": with \
+                 \"sqlite\" the sealed private halves are in the data folder's keys.db"
+                    .to_owned(),
+            ));
+        }
+        let needs_store = self.role == Role::Full
+            && self.keys.backend == KeysBackend::Sealed
+            && self.keys.sealed_url.is_none();
+        if needs_store && matches!(self.metadata.backend, MetadataBackend::DynamoDb(_)) {
+            return Err(ConfigError::Together(
+                "`metadata.backend` = \"dynamodb\" keeps no private halves: set `keys.sealed.url` to \
+                 a PostgreSQL database for them, or `keys.backend` to \"vault-kv\" or \
+                 \"vault-transit\""
                     .to_owned(),
             ));
         }

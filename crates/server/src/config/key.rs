@@ -75,7 +75,7 @@ pub const KEYS: &[Key] = &[
         "false",
         "listen beyond loopback without TLS, on purpose: keys then travel in clear",
     ),
-    key("metadata.backend", "sqlite", "sqlite or postgres"),
+    key("metadata.backend", "sqlite", "sqlite, postgres or dynamodb"),
     key(
         "metadata.postgres.url",
         "",
@@ -90,6 +90,21 @@ pub const KEYS: &[Key] = &[
         "metadata.postgres.pool_size",
         "8",
         "the most connections to PostgreSQL, 1 to 1000",
+    ),
+    key(
+        "metadata.dynamodb.region",
+        "by the AWS chain",
+        "the tables' region; credentials come by the AWS chain",
+    ),
+    key(
+        "metadata.dynamodb.endpoint",
+        "Amazon DynamoDB",
+        "URL of another DynamoDB, such as DynamoDB Local",
+    ),
+    key(
+        "metadata.dynamodb.table_prefix",
+        "crypt-keeper-",
+        "what the names of all tables begin with (docs/dynamodb.md)",
     ),
     key(
         "metadata.migrate_on_start",

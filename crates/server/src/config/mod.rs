@@ -34,7 +34,7 @@ pub use key_cache::KeyCache;
 pub use keys::{Keys, KeysBackend, MasterKey, RewrapRate};
 pub use load::{DEFAULT_FILE, Loaded, Override, load};
 pub use log::{Log, LogFormat};
-pub use metadata::{Metadata, MetadataBackend, Postgres};
+pub use metadata::{DynamoDb, Metadata, MetadataBackend, Postgres};
 pub use role::Role;
 pub use secret_url::SecretUrl;
 pub use v1::V1;

@@ -11,6 +11,7 @@ pub fn check_compiled_in(settings: &Settings) -> Result<(), StartError> {
     let (store, has_store) = match settings.metadata.backend {
         MetadataBackend::Sqlite => ("sqlite", cfg!(feature = "sqlite")),
         MetadataBackend::Postgres(_) => ("postgres", cfg!(feature = "postgres")),
+        MetadataBackend::DynamoDb(_) => ("dynamodb", cfg!(feature = "dynamo")),
     };
     let has_objects = match settings.blobs.backend {
         BlobsBackend::Local => true,
@@ -20,10 +21,21 @@ pub fn check_compiled_in(settings: &Settings) -> Result<(), StartError> {
         KeysBackend::Sealed => true,
         KeysBackend::VaultKv | KeysBackend::VaultTransit => cfg!(feature = "vault"),
     };
+    let feature = match settings.metadata.backend {
+        MetadataBackend::DynamoDb(_) => "dynamo",
+        MetadataBackend::Sqlite | MetadataBackend::Postgres(_) => store,
+    };
+    let has_key_store = settings.keys.sealed_url.is_none() || cfg!(feature = "postgres");
     let master_key = settings.keys.master_key.as_ref();
     let ring_is_sealed = matches!(master_key, Some(MasterKey::SealedFile { .. }));
     let lacking = [
-        (has_store, "metadata.backend", store, store),
+        (has_store, "metadata.backend", store, feature),
+        (
+            has_key_store,
+            "keys.sealed.url",
+            "postgres://..",
+            "postgres",
+        ),
         (has_objects, "blobs.backend", "s3", "s3"),
         (
             !ring_is_sealed || cfg!(feature = "vault"),

@@ -90,6 +90,16 @@ impl Stores {
                 let keys = settings.keys.sealed_url.as_ref();
                 open_postgres(postgres, keys, runtime).await
             }
+            MetadataBackend::DynamoDb(dynamodb) => {
+                let stores = open_dynamodb(dynamodb, runtime).await?;
+                match &settings.keys.sealed_url {
+                    Some(url) if settings.role == Role::Full => {
+                        open_postgres_keys(stores, url, runtime).await
+                    }
+                    // The private halves are in Vault, or out of this server's reach.
+                    _ => Ok(stores),
+                }
+            }
         }
     }
 
@@ -142,7 +152,7 @@ pub struct Applied {
 }
 
 /// A store that is every port of the metadata database at once.
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamo"))]
 fn metadata<S>(store: S) -> Stores
 where
     S: MetadataStore + Accounts + AuditLog + KeyRegistry + Probe + Database,
@@ -237,14 +247,56 @@ async fn open_postgres(
     keys_url: Option<&crate::config::SecretUrl>,
     runtime: &Handle,
 ) -> Result<Stores, StartError> {
-    use crypt_keeper_store_sql::{PostgresPrivateKeys, PostgresStore};
+    use crypt_keeper_store_sql::PostgresStore;
     let options = postgres_options(&postgres.url, postgres.pool_size, runtime);
     let store = PostgresStore::connect(options).await;
-    let store = store.map_err(StartError::part("metadata database"))?;
-    let options = postgres_options(keys_url.unwrap_or(&postgres.url), KEY_STORE_POOL, runtime);
-    let keys = PostgresPrivateKeys::connect(options).await;
-    let keys = keys.map_err(StartError::part("key store"))?;
-    Ok(metadata(store).with_keys(keys))
+    let stores = metadata(store.map_err(StartError::part("metadata database"))?);
+    open_postgres_keys(stores, keys_url.unwrap_or(&postgres.url), runtime).await
+}
+
+/// The key store beside a metadata database of any kind.
+#[cfg(feature = "postgres")]
+async fn open_postgres_keys(
+    stores: Stores,
+    url: &crate::config::SecretUrl,
+    runtime: &Handle,
+) -> Result<Stores, StartError> {
+    let options = postgres_options(url, KEY_STORE_POOL, runtime);
+    let keys = crypt_keeper_store_sql::PostgresPrivateKeys::connect(options).await;
+    Ok(stores.with_keys(keys.map_err(StartError::part("key store"))?))
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn open_postgres_keys(
+    _stores: Stores,
+    _url: &crate::config::SecretUrl,
+    _runtime: &Handle,
+) -> Result<Stores, StartError> {
+    Err(StartError::NotCompiledIn {
+        key: "keys.sealed.url",
+        backend: "postgres://..",
+        feature: "postgres",
+    })
+}
+
+#[cfg(feature = "dynamo")]
+async fn open_dynamodb(
+    dynamodb: &crate::config::DynamoDb,
+    runtime: &Handle,
+) -> Result<Stores, StartError> {
+    Ok(metadata(super::dynamodb::open(dynamodb, runtime).await?))
+}
+
+#[cfg(not(feature = "dynamo"))]
+async fn open_dynamodb(
+    _dynamodb: &crate::config::DynamoDb,
+    _runtime: &Handle,
+) -> Result<Stores, StartError> {
+    Err(StartError::NotCompiledIn {
+        key: "metadata.backend",
+        backend: "dynamodb",
+        feature: "dynamo",
+    })
 }
 
 #[cfg(feature = "postgres")]

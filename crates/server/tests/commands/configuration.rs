@@ -28,6 +28,9 @@ fn what_is_in_force_is_shown_with_where_it_stands_and_without_secrets() {
     metadata.postgres.url = "postgres://[redacted]@db/keeper?[redacted]"  # CRYPT_KEEPER__METADATA__POSTGRES__URL
     # metadata.postgres.url_file is not set
     metadata.postgres.pool_size = 8
+    # metadata.dynamodb.region is not set
+    # metadata.dynamodb.endpoint is not set
+    # metadata.dynamodb.table_prefix is not set
     metadata.migrate_on_start = false
     blobs.backend = "local"
     # blobs.s3.bucket is not set

@@ -23,6 +23,9 @@ fn with_nothing_said_everything_is_embedded() {
     # metadata.postgres.url is not set
     # metadata.postgres.url_file is not set
     # metadata.postgres.pool_size is not set
+    # metadata.dynamodb.region is not set
+    # metadata.dynamodb.endpoint is not set
+    # metadata.dynamodb.table_prefix is not set
     metadata.migrate_on_start = true
     blobs.backend = "local"
     # blobs.s3.bucket is not set
@@ -135,6 +138,9 @@ fn every_section_from_a_file() {
     metadata.postgres.url = "postgres://[redacted]@db/ck?[redacted]"
     # metadata.postgres.url_file is not set
     metadata.postgres.pool_size = 20
+    # metadata.dynamodb.region is not set
+    # metadata.dynamodb.endpoint is not set
+    # metadata.dynamodb.table_prefix is not set
     metadata.migrate_on_start = true
     blobs.backend = "s3"
     blobs.s3.bucket = "documents"
@@ -202,6 +208,9 @@ fn the_same_from_the_environment() {
     metadata.postgres.url = "postgres://[redacted]@h/d"
     # metadata.postgres.url_file is not set
     metadata.postgres.pool_size = 12
+    # metadata.dynamodb.region is not set
+    # metadata.dynamodb.endpoint is not set
+    # metadata.dynamodb.table_prefix is not set
     metadata.migrate_on_start = true
     blobs.backend = "s3"
     blobs.s3.bucket = "123"

@@ -53,6 +53,9 @@ fn values_that_cannot_be() {
         "[metadata.postgres]\nurl = \"postgres://u:s3cret@h/d\"",
         "[metadata]\nbackend = \"postgres\"\npostgres.url = \"u:s3cret@h\"",
         "[metadata.postgres]\npool_size = 0",
+        "[metadata]\nbackend = \"dynamodb\"",
+        "[metadata.dynamodb]\nregion = \"eu-central-1\"",
+        "[metadata]\nbackend = \"dynamodb\"\ndynamodb.table_prefix = \"a b\"",
         "[blobs]\nbackend = \"s3\"",
         "[blobs]\nbackend = \"ftp\"",
         "[blobs.s3]\nbucket = \"b\"",
@@ -80,11 +83,14 @@ fn values_that_cannot_be() {
     <folder>/ck.toml: `http.trusted_proxies` = "10.0.0.0/33" is not valid: addresses or networks are needed, such as 10.0.0.0/8, 192.0.2.7
     <folder>/ck.toml: `http.trusted_proxies` is not valid: addresses or networks are needed, such as 10.0.0.0/8, 192.0.2.7
     `http.tls.cert_file` and `http.tls.key_file` go together: set both or none
-    <folder>/ck.toml: `metadata.backend` = "mysql" is not valid: `sqlite` or `postgres` is needed
+    <folder>/ck.toml: `metadata.backend` = "mysql" is not valid: `sqlite`, `postgres` or `dynamodb` is needed
     `metadata.backend` = "postgres" needs `metadata.postgres.url`, or `metadata.postgres.url_file`
     `metadata.postgres.url` is set, but `metadata.backend` is "sqlite": set it to "postgres", or remove the URL
     <folder>/ck.toml: `metadata.postgres.url` is not valid: a URL such as postgres://user@host/database is needed
     <folder>/ck.toml: `metadata.postgres.pool_size` = "0" is not valid: a number from 1 to 1000 is needed
+    `metadata.backend` = "dynamodb" keeps no private halves: set `keys.sealed.url` to a PostgreSQL database for them, or `keys.backend` to "vault-kv" or "vault-transit"
+    `metadata.dynamodb.region` is set, but `metadata.backend` is "sqlite": set it to "dynamodb", or remove the other
+    <folder>/ck.toml: `metadata.dynamodb.table_prefix` = "a b" is not valid: 1 to 200 letters, digits, `_`, `-` and `.` of ASCII are needed
     `blobs.backend` = "s3" needs `blobs.s3.bucket`
     <folder>/ck.toml: `blobs.backend` = "ftp" is not valid: `local` or `s3` is needed
     `blobs.s3.bucket` is set, but `blobs.backend` is "local": set it to "s3", or remove the bucket
@@ -92,7 +98,7 @@ fn values_that_cannot_be() {
     <folder>/ck.toml: `keys.backend` = "vault" is not valid: `sealed`, `vault-kv` or `vault-transit` is needed
     <folder>/ck.toml: `keys.master_key_command` = " " is not valid: a command and its arguments are needed
     `keys.master_key_file` and `keys.master_key_command` are both set: remove one
-    `keys.sealed.url` goes with `metadata.backend` = "postgres": with "sqlite" the sealed private halves are in the data folder's keys.db
+    `keys.sealed.url` goes with `metadata.backend` = "postgres" or "dynamodb": with "sqlite" the sealed private halves are in the data folder's keys.db
     <folder>/ck.toml: `log.format` = "xml" is not valid: `human` or `json` is needed
     <folder>/ck.toml: `log.filter` = "crypt=loud" is not valid: error, warn, info, debug, trace, or target=level pairs are needed
     "#);
