@@ -13,7 +13,8 @@ pub const BUILT: &str = "CK_TEST_BUILT";
 /// The server's features as tests are built with: named, because a workspace build alone takes
 /// those that some dependency asks for.
 pub const SERVER_FEATURES: &str = "crypt-keeper-server/postgres,crypt-keeper-server/sqlite,\
-                                   crypt-keeper-server/s3,crypt-keeper-server/vault";
+                                   crypt-keeper-server/s3,crypt-keeper-server/vault,\
+                                   crypt-keeper-server/dynamo";
 
 /// The built program `name` (`crypt-keeper`, `ckc`). Cargo tells a test only the programs of its own
 /// package; this looks beside the test itself. Outside of `cargo xtask test` it builds first, so that
