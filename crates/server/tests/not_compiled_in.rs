@@ -8,6 +8,7 @@
     feature = "vault",
     feature = "dynamo"
 )))]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
 use std::process::Command;
 
