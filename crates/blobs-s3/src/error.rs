@@ -105,10 +105,13 @@ impl Call<'_> {
             SdkError::DispatchFailure(failure) => {
                 let fault = if failure.is_timeout() {
                     Fault::TimedOut
-                } else if failure.is_io() {
-                    Fault::Unreachable
                 } else {
-                    fault_of_credentials(error)
+                    // Whatever else keeps a request from being answered is the network's: a
+                    // connection that closed in the middle of it is no "I/O" to the SDK.
+                    match fault_of_credentials(error) {
+                        Fault::Other if !failure.is_user() => Fault::Unreachable,
+                        fault => fault,
+                    }
                 };
                 (fault, Some(innermost(error)))
             }
@@ -116,7 +119,12 @@ impl Call<'_> {
                 (fault_of_credentials(error), Some(innermost(error)))
             }
             SdkError::ResponseError(response) => {
-                (of_status(response.raw().status().as_u16()), None)
+                // An answer that broke off in the middle has a good status.
+                let fault = match of_status(response.raw().status().as_u16()) {
+                    Fault::Other => Fault::Unreachable,
+                    fault => fault,
+                };
+                (fault, None)
             }
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status().as_u16();

@@ -14,6 +14,11 @@ use tokio::runtime::Handle;
 
 use crate::support::{config, now, object_key, sdk, words};
 
+/// No status: the connection closes without an answer.
+const CLOSES: u16 = 0;
+/// The beginning of an answer whose end never comes.
+const CUT: &str = "<ListVersionsResult>";
+
 type Script = fn(&str) -> (u16, &'static str);
 
 /// A server that answers by a script, and counts.
@@ -70,10 +75,14 @@ async fn answer(mut connection: TcpStream, script: Script, count: Arc<AtomicUsiz
     count.fetch_add(1, Ordering::SeqCst);
     let text = String::from_utf8_lossy(&request).into_owned();
     let (status, body) = script(text.lines().next().unwrap_or_default());
+    if status == CLOSES {
+        return;
+    }
+    // An answer that is cut promises more than comes.
+    let length = if body == CUT { 1000 } else { body.len() };
     let answer = format!(
-        "HTTP/1.1 {status} x\r\ncontent-length: {}\r\ncontent-type: application/xml\r\n\
+        "HTTP/1.1 {status} x\r\ncontent-length: {length}\r\ncontent-type: application/xml\r\n\
          connection: close\r\n\r\n{body}",
-        body.len()
     );
     let _ = connection.write_all(answer.as_bytes()).await;
 }
@@ -86,6 +95,17 @@ fn fault(error: &BlobError) -> Fault {
 async fn delete(blobs: &S3Blobs) -> Result<u64, BlobError> {
     let prefix = ObjectPrefix::parse("0").unwrap();
     blobs.delete_prefix(&prefix).await
+}
+
+#[tokio::test]
+async fn a_connection_that_closes_in_the_middle_is_the_networks_fault() {
+    let silent = scripted(|_| (CLOSES, "")).await;
+    let cut = scripted(|_| (200, CUT)).await;
+    for store in [silent, cut] {
+        let error = delete(&store.blobs).await.unwrap_err();
+        assert_eq!(fault(&error), Fault::Unreachable, "{error:?}");
+        assert!(matches!(error, BlobError::Unavailable(_)));
+    }
 }
 
 #[tokio::test]
