@@ -14,6 +14,12 @@
 //! its end, even if whoever asked goes away. That runtime should have several threads, none of
 //! which is ever blocked. Call `shutdown` before it ends: it answers what waits.
 
+// A server on another metadata store has neither database; what they share is then of no use.
+#![cfg_attr(
+    not(any(feature = "postgres", feature = "sqlite")),
+    expect(dead_code, unused_imports, reason = "no database")
+)]
+
 mod batch;
 mod error;
 mod migrate;
