@@ -2,6 +2,7 @@ use std::path::Path;
 
 use crypt_keeper_secret::{ExposeSecret as _, SecretString, Zeroize as _};
 use serde::Deserialize;
+use tokio::time::Instant;
 use vaultrs::api::AuthInfo;
 use vaultrs::auth::{approle, kubernetes};
 use vaultrs::error::ClientError;
@@ -40,6 +41,7 @@ impl Connection {
             other => LoginError::Call(Box::new(self.error_of_login(other))),
         };
         let anonymous = Token::new(self.client(String::new()), None);
+        let asked_at;
         let info = match &auth.method {
             AuthMethod::Token { file } => {
                 let secret = secret_file::read(file).await?;
@@ -57,41 +59,46 @@ impl Connection {
                     secret
                 };
                 let secret_id = secret_id.expose_secret();
+                asked_at = Instant::now();
                 approle::login(anonymous.client(), auth.mount(), role_id, secret_id).await
             }
             AuthMethod::Kubernetes { role, token_file } => {
                 let token = secret_file::read(token_file).await?;
                 let token = token.expose_secret();
+                asked_at = Instant::now();
                 kubernetes::login(anonymous.client(), auth.mount(), role, token).await
             }
         };
         let info = info.map_err(|error| refused(classify(error)))?;
-        Ok(self.token_of(info))
+        Ok(self.token_of(info, asked_at))
     }
 
     /// Renews a token; the new one is the same with another lease.
     pub(super) async fn renew(&self, old: &Token) -> Result<Token, Failure> {
+        let asked_at = Instant::now();
         let info = token::renew_self(old.client(), None)
             .await
             .map_err(classify)?;
-        let mut renewed = self.token_of(info);
+        let mut renewed = self.token_of(info, asked_at);
         renewed.since = old.since;
         Ok(renewed)
     }
 
     async fn look_up(&self, secret: &SecretString) -> Result<Token, Failure> {
         let mut token = Token::new(self.client(secret.expose_secret().to_owned()), None);
+        let asked_at = Instant::now();
         let mut found = token::lookup_self(token.client()).await.map_err(classify)?;
         found.id.zeroize();
         // A token that does not end, and one in its last second, both have 0 seconds to live.
+        let is_renewable = found.renewable.unwrap_or(false);
         token.lease = found
             .expire_time
-            .and_then(|_| Lease::new(found.ttl.max(1), found.renewable.unwrap_or(false)));
+            .and_then(|_| Lease::new(asked_at, found.ttl.max(1), is_renewable));
         Ok(token)
     }
 
-    fn token_of(&self, info: AuthInfo) -> Token {
-        let lease = Lease::new(info.lease_duration, info.renewable);
+    fn token_of(&self, info: AuthInfo, asked_at: Instant) -> Token {
+        let lease = Lease::new(asked_at, info.lease_duration, info.renewable);
         Token::new(self.client(info.client_token), lease)
     }
 
@@ -160,4 +167,67 @@ pub(super) fn is_token(secret: &SecretString) -> bool {
     ["s.", "b.", "hvs.", "hvb."]
         .iter()
         .any(|prefix| secret.expose_secret().starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::{SessionConfig, VaultAddress};
+
+    const LATE: Duration = Duration::from_millis(300);
+    const LOGGED_IN: &str = r#"{"request_id": "", "lease_id": "", "renewable": false,
+        "lease_duration": 0, "data": null, "auth": {"client_token": "hvs.x", "accessor": "a",
+        "policies": [], "token_policies": [], "metadata": null, "lease_duration": 2,
+        "renewable": true, "entity_id": "", "token_type": "service", "orphan": true}}"#;
+
+    /// A Vault whose answer to a login is on its way for a while: the lease goes by meanwhile.
+    async fn late() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            assert!(connection.read(&mut request).await.unwrap() > 0);
+            tokio::time::sleep(LATE).await;
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{LOGGED_IN}",
+                LOGGED_IN.len()
+            );
+            connection.write_all(answer.as_bytes()).await.unwrap();
+        });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn a_lease_begins_when_it_is_asked_for_and_not_when_the_answer_is_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let token_file = folder.path().join("token");
+        fs::write(&token_file, "jwt").unwrap();
+        fs::set_permissions(&token_file, fs::Permissions::from_mode(0o600)).unwrap();
+        let auth = Auth {
+            method: AuthMethod::Kubernetes {
+                role: "crypt-keeper".to_owned(),
+                token_file,
+            },
+            mount: None,
+        };
+        let address: VaultAddress = late().await.parse().unwrap();
+        let connection = Connection::new(&SessionConfig {
+            address,
+            namespace: None,
+            ca_file: None,
+            auth: auth.clone(),
+            patience: SessionConfig::PATIENCE,
+        });
+        let login = connection.unwrap().log_in(&auth, &mut None).await;
+        let ends = login.unwrap().lease.unwrap().ends();
+        assert!(ends + LATE <= Instant::now() + Duration::from_secs(2));
+    }
 }

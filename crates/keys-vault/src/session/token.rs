@@ -22,10 +22,11 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// Vault says 0 for a token that does not end.
-    pub(super) fn new(seconds: u64, is_renewable: bool) -> Option<Self> {
+    /// A lease that was asked for at a moment: it began no sooner, and so ends no sooner than is
+    /// thought here, however late the answer came. Vault says 0 for a token that does not end.
+    pub(super) fn new(asked_at: Instant, seconds: u64, is_renewable: bool) -> Option<Self> {
         (seconds > 0).then(|| Self {
-            from: Instant::now(),
+            from: asked_at,
             length: Duration::from_secs(seconds),
             is_renewable,
         })
