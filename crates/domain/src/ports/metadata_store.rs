@@ -66,7 +66,9 @@ pub trait MetadataStore: Debug + Send + Sync + 'static {
     async fn entries(&self, id: DocumentId) -> Result<Vec<Entry>, StoreError>;
 
     /// Documents that `filter` selects, ordered by class and id, so that a walk sees each exactly
-    /// once. A list through an index may lag behind by a bound the adapter states.
+    /// once. A list through an index may lag behind by a bound the adapter states. A document that
+    /// cannot be read may end its page before it; as the first of a page it is answered with
+    /// [`StoreError::Corrupt`].
     async fn list(
         &self,
         filter: &DocumentFilter,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use crypt_keeper_domain::Error;
 use crypt_keeper_domain::model::{
     CallContext, Document, DocumentId, PageLimit, PageRequest, Principal, Serial, Timestamp,
     UserId, UserName,
@@ -18,6 +19,7 @@ use super::table::Table;
 use super::times::{seconds, seconds_or_dash};
 use super::user::{parse_name, unknown_user};
 use super::{Failure, Output};
+use crate::error::Chain;
 
 /// The most characters of a document's name in a table.
 const NAME_WIDTH: usize = 60;
@@ -123,8 +125,8 @@ impl List {
             .list(context, self.which(), &request)
             .await
             .map_err(|error| match &self.owner {
-                Some(owner) => unknown_user(error, owner),
-                None => error.into(),
+                Some(owner) if matches!(error, Error::NoSuchUser) => unknown_user(error, owner),
+                _ => listing_failed(error),
             })?;
         let mut table = DocumentTable::new(&names, context.at);
         for document in &page.items {
@@ -179,6 +181,17 @@ impl List {
     }
 }
 
+/// Why no page can be shown. A document that cannot be read is named by its error.
+pub(super) fn listing_failed(error: Error) -> Failure {
+    match error {
+        Error::Corrupt(_) => Failure::Failed(format!(
+            "{}; `crypt-keeper documents list --after ID`, with its id, goes on behind it",
+            Chain(&error)
+        )),
+        other => other.into(),
+    }
+}
+
 /// Documents, one a row.
 pub(super) struct DocumentTable<'a> {
     table: Table<6>,
@@ -222,7 +235,7 @@ impl Show {
             .show(context, self.id)
             .await
             .map_err(|error| match error {
-                crypt_keeper_domain::Error::NoSuchDocument => Failure::Failed(format!(
+                Error::NoSuchDocument => Failure::Failed(format!(
                     "there is no document {}; `crypt-keeper documents list` lists all",
                     self.id
                 )),

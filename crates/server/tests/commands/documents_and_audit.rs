@@ -112,6 +112,52 @@ fn documents_are_shown_without_their_keys_and_harmless() {
     }
 }
 
+/// One row that cannot be read hides no other, neither from a list nor from who declares its key
+/// pair compromised.
+#[test]
+fn a_document_that_cannot_be_read_is_named_and_passed_over() {
+    let mut desk = Desk::set_up();
+    let service = desk.serve();
+    let ran = desk.run(&["user", "add", "alice", "--api-key"]);
+    let key = ran.line().to_owned();
+    let ids = ["a", "b", "c", "d"]
+        .map(|name| http::id_of(&http::upload(service.address, "alice", &key, name)));
+    let spoiled = ids[2].replace('-', "");
+    desk.sql(&format!(
+        "UPDATE documents SET state = 'lost' WHERE id = x'{spoiled}'"
+    ));
+    let pairs = desk.run(&["keys", "list", "--json"]).json();
+    let serial = pairs[0]["serial"].as_str().unwrap();
+
+    let listed = |arguments: &[&str]| {
+        let ran = desk.run(arguments);
+        let names: Vec<_> = ran
+            .json()
+            .iter()
+            .filter_map(|line| line["name"].as_str().map(str::to_owned))
+            .collect();
+        (ran.code, names.concat(), ran.stderr)
+    };
+    let (code, names, said) = listed(&["documents", "list", "--json"]);
+    assert_eq!((code, names.as_str()), (0, "ab"), "{said}");
+    assert!(said.contains(&format!("--after {}", ids[1])), "{said}");
+    // It is the next one, and behind it there are others.
+    let named = format!("document {}: ", ids[2]);
+    let (code, names, said) = listed(&["documents", "list", "--json", "--after", &ids[1]]);
+    assert_eq!((code, names.as_str()), (1, ""), "{said}");
+    assert!(said.contains(&named), "{said}");
+    assert!(said.contains("documents list --after ID"), "{said}");
+    let (code, names, said) = listed(&["documents", "list", "--json", "--after", &ids[2]]);
+    assert_eq!((code, names.as_str(), said.as_str()), (0, "d", ""));
+
+    let ran = desk.run(&["keys", "compromised", serial, "--json"]);
+    let lines = ran.json();
+    assert_eq!(lines[0]["newly_exposed"], 4, "readable or not: {lines:?}");
+    let names: Vec<_> = lines[1..].iter().map(|line| line["name"].clone()).collect();
+    assert_eq!((ran.code, names), (1, vec!["a".into(), "b".into()]));
+    assert!(ran.stderr.contains(&named), "{}", ran.stderr);
+}
+
 #[test]
 fn documents_in_json_say_all_that_the_table_says() {
     let (desk, ids) = story();

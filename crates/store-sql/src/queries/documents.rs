@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{
-    Document, DocumentId, DocumentState, Entry, Page, PageRequest, Principal, PrincipalKind,
-    Record, Serial,
+    Document, DocumentId, DocumentState, Entry, Page, PageLimit, PageRequest, Principal,
+    PrincipalKind, Record, Serial,
 };
 use crypt_keeper_domain::ports::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
@@ -307,16 +307,32 @@ async fn list(
             .filter(documents::created_at.lt(sql_time(moment))),
     };
     let rows: Vec<(DocumentRow, Option<String>, Option<String>)> = query.load(conn).await?;
-    let documents = rows
-        .into_iter()
-        .map(|(row, scope, algorithm)| {
-            let pair = scope
-                .zip(algorithm)
-                .map(|(scope, algorithm)| WrapColumns { scope, algorithm });
-            row.into_document(pair)
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::cut(documents, page.limit, |document: &Document| {
-        document.id
-    }))
+    Ok(readable(rows, page.limit)?)
+}
+
+/// The page up to the first row that cannot be read: what stands before it is not hidden by it. It
+/// is the first of the next page, whose error names it.
+fn readable(
+    mut rows: Vec<(DocumentRow, Option<String>, Option<String>)>,
+    limit: PageLimit,
+) -> Result<Page<Document, DocumentId>, StoreError> {
+    let mut more = rows.len() > limit.get();
+    // Behind the page, it is only counted.
+    rows.truncate(limit.get());
+    let mut items: Vec<Document> = Vec::with_capacity(rows.len());
+    for (row, scope, algorithm) in rows {
+        let pair = scope
+            .zip(algorithm)
+            .map(|(scope, algorithm)| WrapColumns { scope, algorithm });
+        match row.into_document(pair) {
+            Ok(document) => items.push(document),
+            Err(error) if items.is_empty() => return Err(error),
+            Err(_) => {
+                more = true;
+                break;
+            }
+        }
+    }
+    let next = items.last().filter(|_| more).map(|document| document.id);
+    Ok(Page { items, next })
 }

@@ -88,10 +88,19 @@ pub(crate) struct WrapColumns {
 }
 
 impl DocumentRow {
-    /// The document, with what its key pair says of it.
+    /// The document, with what its key pair says of it. Whatever is wrong with the row, the error
+    /// names the document: an operator can leave it out, and look at it.
     pub(crate) fn into_document(self, pair: Option<WrapColumns>) -> Result<Document, StoreError> {
+        let id = self.id.0;
+        self.read(pair).map_err(|error| match error {
+            StoreError::Corrupt(why) => StoreError::corrupt(format!("document {id}: {why}")),
+            other => other,
+        })
+    }
+
+    fn read(self, pair: Option<WrapColumns>) -> Result<Document, StoreError> {
         let id = DocumentId::from_uuid(self.id.0).map_err(StoreError::corrupt)?;
-        let corrupt = |what: &str| StoreError::corrupt(format!("document {id}: {what}"));
+        let corrupt = |what: &str| StoreError::corrupt(what);
         if self.retention_class != i16::from(id.class().number()) {
             return Err(corrupt("its row is in another retention class"));
         }

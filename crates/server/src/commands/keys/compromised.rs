@@ -111,7 +111,10 @@ impl Compromised {
         };
         loop {
             let which = Which::WrappedBy(self.pair.serial);
-            let (page, names) = inspect.list(&admin.call, which, &request).await?;
+            let (page, names) = inspect
+                .list(&admin.call, which, &request)
+                .await
+                .map_err(documents::listing_failed)?;
             for document in &page.items {
                 output.json(&documents::shown(document, &names, admin.call.at))?;
             }
@@ -137,7 +140,10 @@ impl Compromised {
             limit: PageLimit::clamped(LISTED),
         };
         let which = Which::WrappedBy(self.pair.serial);
-        let (page, names) = inspect.list(&admin.call, which, &request).await?;
+        let (page, names) = inspect
+            .list(&admin.call, which, &request)
+            .await
+            .map_err(documents::listing_failed)?;
         let mut table = DocumentTable::new(&names, admin.call.at);
         for document in &page.items {
             table.push(document);
