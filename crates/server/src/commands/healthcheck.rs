@@ -12,7 +12,8 @@ use crate::error::Chain;
 ///
 /// For container health checks, where there is no curl. It asks /readyz on `http.listen`, by
 /// loopback if that is every address: exit code 0 if every part is ready, 1 if not, and then it
-/// says which.
+/// says which. A service that works on less than it should have is ready: it says `degraded`, and
+/// why.
 ///
 /// Example, in a Dockerfile: HEALTHCHECK CMD ["crypt-keeper", "healthcheck", "--alive"]
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ pub(super) struct Healthcheck {
     alive: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Ready {
     #[serde(default)]
     parts: Vec<Part>,
@@ -62,23 +63,60 @@ pub(super) async fn run(
             Chain(&error.without_url())
         ))
     })?;
-    if answer.status().is_success() {
-        return output.result(if healthcheck.alive { "alive" } else { "ready" });
-    }
     let status = answer.status();
-    let reasons = answer.json::<Ready>().await.map(|ready| reasons(&ready));
-    let reasons = reasons.unwrap_or_default();
+    if status.is_success() && healthcheck.alive {
+        return output.result("alive");
+    }
+    let said = answer.json::<Ready>().await.unwrap_or_default();
+    if status.is_success() {
+        return output.result(in_words(&said));
+    }
+    let reasons = reasons(&said, |part| !part.ready);
     Err(Failure::Failed(format!("not ready ({status}){reasons}")))
 }
 
-fn reasons(ready: &Ready) -> String {
+/// What a service says that is ready.
+fn in_words(ready: &Ready) -> String {
+    let lacking = reasons(ready, |part| part.message.is_some());
+    if lacking.is_empty() {
+        "ready".to_owned()
+    } else {
+        format!("degraded{lacking}")
+    }
+}
+
+fn reasons(ready: &Ready, which: impl Fn(&Part) -> bool) -> String {
     ready
         .parts
         .iter()
-        .filter(|part| !part.ready)
+        .filter(|part| which(part))
         .map(|part| {
             let message = part.message.as_deref().unwrap_or("not ready");
             format!("; {}: {}", escaped(&part.part), escaped(message))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(parts: serde_json::Value) -> String {
+        in_words(&serde_json::from_value(serde_json::json!({ "parts": parts })).unwrap())
+    }
+
+    #[test]
+    fn what_a_part_lacks_is_told_of_a_service_that_is_ready() {
+        let well = serde_json::json!({ "part": "metadata", "ready": true });
+        let lacks = serde_json::json!({
+            "part": "keys", "ready": true, "message": "Vault\u{1b}[2J is away"
+        });
+        assert_eq!(said(serde_json::json!([well])), "ready");
+        let told = said(serde_json::json!([well, lacks]));
+        assert!(told.starts_with("degraded; keys: Vault"), "{told}");
+        assert!(
+            told.ends_with("is away") && !told.contains('\u{1b}'),
+            "{told}"
+        );
+    }
 }
