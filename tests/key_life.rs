@@ -137,6 +137,63 @@ fn a_restored_backup_opens_before_the_destruction_and_not_after() {
     assert!(opens(&alice, &id, &text), "both backups together open it");
 }
 
+/// New pairs are of another algorithm by configuration. The old one's active pair stays for a day,
+/// for instances that have not heard of it; then the service rotates it out by itself, and its
+/// documents and it go the way of any other.
+#[test]
+fn the_pair_of_an_old_algorithm_is_rotated_out_by_the_service() {
+    let mut installation = Installation::new(&Parts::embedded());
+    installation.set("KEYS__ALGORITHM", "CK-RSA-OAEP-256");
+    let mut server = Server::start_installation(installation);
+    let account = server.user("alice");
+    let alice = server.ckc(&account);
+    alice.write("a.txt", b"before");
+    let id = alice.succeeds(&["-q", "upload", "a.txt"]).line();
+    let old = active_serial(&server.installation);
+
+    assert!(server.terminate().success());
+    server.installation.set("KEYS__ALGORITHM", "CK-HPKE-XWING");
+    server.installation.succeeds(&["setup"]);
+    server.start_again();
+    let later = alice.succeeds(&["-q", "upload", "a.txt"]).line();
+    let active = |server: &Server| {
+        let active = "SELECT count(*) AS n FROM key_pairs WHERE state = 'active'";
+        server.installation.database().count(active)
+    };
+    assert_eq!(active(&server), 2, "the old one has its day");
+    assert!(server.terminate().success());
+    server.installation.database().execute(
+        "UPDATE key_pairs SET activated_at = datetime('now', '-2 days')
+         WHERE algorithm = 'CK-HPKE-XWING'",
+    );
+    server.start_again();
+    wait_until("it is not rotated out", &server, || {
+        state(&server.installation, &old) == "deactivated"
+    });
+    assert_eq!(active(&server), 1);
+    assert_ne!(active_serial(&server.installation), old);
+    wait_until("it is not told", &server, || {
+        server
+            .log()
+            .contains("rotated out a key pair of an algorithm")
+    });
+    for id in [&id, &later] {
+        assert!(opens(&alice, id, b"before"));
+    }
+
+    // Empty, it may be destroyed like any other.
+    server.installation.succeeds(&["keys", "rewrap", &old]);
+    server.installation.database().execute(
+        "UPDATE key_pairs SET deactivated_at = '2001-01-01 00:00:00' WHERE state = 'deactivated'",
+    );
+    let confirmed = ["keys", "destroy", &old, "--confirm", &old];
+    server.installation.succeeds(&confirmed);
+    assert_eq!(state(&server.installation, &old), "destroy-scheduled");
+    for id in [&id, &later] {
+        assert!(opens(&alice, id, b"before"));
+    }
+}
+
 /// Two instances over one database, each with its job: of a pair that is due, one makes a
 /// successor.
 fn rotated_once(parts: &Parts) {

@@ -164,6 +164,14 @@ fn tell(done: &KeptUp, metrics: &KeyUpkeepMetrics) {
             "rotated a key pair because of its age"
         );
     }
+    for pair in &done.retired {
+        tracing::info!(
+            scope = %pair.scope,
+            deactivated = %pair.serial,
+            algorithm = %pair.algorithm,
+            "rotated out a key pair of an algorithm that is not configured any more"
+        );
+    }
     for step in &done.destroyed {
         metrics.destructions.inc();
         tracing::info!(serial = %step.pair.serial, "destroyed a key pair that was due");
