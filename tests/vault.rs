@@ -248,6 +248,11 @@ fn held_keys_serve_until_the_hard_ttl_and_all_is_well_within_ten_seconds_of_vaul
         let readiness = ask("/readyz");
         if readiness.json()["status"] == "degraded" {
             assert_eq!(readiness.status, 200);
+            if said.is_empty() {
+                let checked = server.installation.succeeds(&["healthcheck"]);
+                assert!(checked.starts_with("degraded; keys: "), "{checked}");
+                assert!(checked.contains("cannot be read anew"), "{checked}");
+            }
             said.push(readiness.text());
         }
         assert!(
@@ -389,15 +394,19 @@ fn the_log_holds_no_token_and_no_private_half() {
         server.terminate();
         server.spawn();
         std::thread::sleep(Duration::from_secs(2));
-        let _denied = server.api(&account).download_url(&id).unwrap();
+        let denied = server.api(&account).download_url(&id).unwrap();
         bao.seal().unwrap();
-        let _sealed = server.api(&account).download_url(&id).unwrap();
+        let sealed = server.api(&account).download_url(&id).unwrap();
         bao.stop().unwrap();
-        let _gone = server.api(&account).download_url(&id).unwrap();
+        let gone = server.api(&account).download_url(&id).unwrap();
         bao.start_again().unwrap();
         let log = server.log();
         assert!(log.contains("crypt_keeper"), "there is a log");
         assert_eq!(secrets.find("log", log.as_bytes()), []);
+        for answer in [denied, sealed, gone] {
+            assert!(answer.status >= 500, "{}", answer.text());
+            assert_eq!(secrets.find("answer", answer.text().as_bytes()), []);
+        }
         for library in ["vaultrs", "rustify"] {
             assert!(
                 !log.contains(&format!(" {library}")),
