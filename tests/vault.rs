@@ -5,12 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use crypt_keeper_test_services::{OpenBao, OpenBaoOptions, VaultAccess, openbao, require_or_skip};
-use crypt_keeper_tests::{
-    Blobs, Engine, KeysInVault, Metadata, Parts, Secrets, Server, Upload, content, http,
-};
+use crypt_keeper_tests::{Blobs, Engine, KeysInVault, Metadata, Parts, Server, content, http};
 use serde_json::Value;
 
 const NETWORK: i32 = 6;
@@ -360,58 +356,5 @@ fn what_cannot_work_is_refused_in_one_line() {
         assert!(!refused.status.success());
         assert!(said.contains(says), "{name}={value}: {said}");
         assert_eq!(said.trim_end().lines().count(), 1, "{said}");
-    }
-}
-
-/// At TRACE, over good days and bad: neither log nor answer holds what Vault has or is asked with.
-#[test]
-fn the_log_holds_no_token_and_no_private_half() {
-    let Some(mut bao) = own_server() else { return };
-    for engine in ENGINES {
-        let keys = KeysInVault::create(engine, bao.access());
-        let mut installation = keys.set_up(&Parts::embedded());
-        installation.set("LOG__FILTER", "trace");
-        let token = std::fs::read(installation.path("vault-token")).unwrap();
-        let mut secrets = Secrets::default();
-        secrets.add("Vault token", &token);
-        secrets.add("root token", bao.access().root_token().as_bytes());
-        let mut server = Server::start_installation(installation);
-        let account = server.user("alice");
-        let alice = server.ckc(&account);
-        alice.write("report.pdf", b"of substance");
-        let id = alice.succeeds(&["-q", "upload", "report.pdf"]).line();
-        alice.succeeds(&["download", &id, "-o", "copy"]);
-        let uploaded = Upload::of(&server.api(&account).upload_url("a.txt").unwrap());
-        secrets.add("document key", &STANDARD.decode(&uploaded.key).unwrap());
-        server.api(&account).download_url(&uploaded.id).unwrap();
-        for (serial, entry) in keys.site.entries().unwrap() {
-            let private = STANDARD.decode(entry["private"].as_str().unwrap()).unwrap();
-            secrets.add(&format!("private half of {serial}"), &private);
-        }
-        // Bad days: another token, a token denied, Vault sealed, Vault gone.
-        let file = keys.hand_token(&mut server.installation, &["destroy"]);
-        secrets.add("token of another role", &std::fs::read(&file).unwrap());
-        server.terminate();
-        server.spawn();
-        std::thread::sleep(Duration::from_secs(2));
-        let denied = server.api(&account).download_url(&id).unwrap();
-        bao.seal().unwrap();
-        let sealed = server.api(&account).download_url(&id).unwrap();
-        bao.stop().unwrap();
-        let gone = server.api(&account).download_url(&id).unwrap();
-        bao.start_again().unwrap();
-        let log = server.log();
-        assert!(log.contains("crypt_keeper"), "there is a log");
-        assert_eq!(secrets.find("log", log.as_bytes()), []);
-        for answer in [denied, sealed, gone] {
-            assert!(answer.status >= 500, "{}", answer.text());
-            assert_eq!(secrets.find("answer", answer.text().as_bytes()), []);
-        }
-        for library in ["vaultrs", "rustify"] {
-            assert!(
-                !log.contains(&format!(" {library}")),
-                "{library} has logged"
-            );
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crypt_keeper_crypto::{DocumentKey, document};
 use crypt_keeper_tests::http::request_url;
-use crypt_keeper_tests::{Upload, content};
+use crypt_keeper_tests::{Engine, Upload, content};
 use serde_json::json;
 
 use crate::world::{Who, World};
@@ -20,7 +20,7 @@ pub(crate) struct Documents {
 pub(crate) fn run(world: &mut World) -> Documents {
     let shared = through_the_api(world, "shared.bin");
     let by_ckc = by_ckc(world);
-    with_an_rsa_key_pair(world);
+    with_another_key_pair(world);
     let answer = world.asks(
         Who::Alice,
         201,
@@ -118,15 +118,20 @@ fn by_ckc(world: &mut World) -> String {
     id
 }
 
-/// A private half of another kind, in use.
-fn with_an_rsa_key_pair(world: &mut World) {
-    let rsa = "keys.algorithm=CK-RSA-OAEP-256";
-    let made = world.operate(&["--set", rsa, "setup"]);
-    assert_eq!(made.code, Some(0), "{}", made.errors());
-    assert!(world.server.terminate().success());
+/// A private half of another kind, in use; Transit has one kind alone.
+fn with_another_key_pair(world: &mut World) {
     let variable = "KEYS__ALGORITHM";
-    world.server.installation.set(variable, "CK-RSA-OAEP-256");
+    if world.engine() == Some(Engine::Transit) {
+        let made = world.operate(&["keys", "rotate"]);
+        assert_eq!(made.code, Some(0), "{}", made.errors());
+    } else {
+        let rsa = "keys.algorithm=CK-RSA-OAEP-256";
+        let made = world.operate(&["--set", rsa, "setup"]);
+        assert_eq!(made.code, Some(0), "{}", made.errors());
+        world.server.installation.set(variable, "CK-RSA-OAEP-256");
+    }
+    assert!(world.server.terminate().success());
     world.server.start_again();
-    through_the_api(world, "by-rsa.bin");
+    through_the_api(world, "other-pair.bin");
     world.server.installation.unset(variable);
 }

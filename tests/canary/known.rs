@@ -1,13 +1,15 @@
 //! The secrets of the flow, each known from the one place that it belongs to.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypt_keeper_crypto::{
-    ExposeSecret as _, MasterKeyRing, Purpose, SealContext, SecretBytes, WrapAlgorithm,
+    ExposeSecret as _, MasterKeyRing, PrivateHalf, Purpose, SealContext, SecretBytes, WrapAlgorithm,
 };
+use crypt_keeper_test_services::VaultSite;
 use crypt_keeper_tests::{Account, Database, Secrets, Upload};
 use openssl::md::Md;
 use openssl::pkey::{Id, PKey};
@@ -48,6 +50,12 @@ impl Known {
 
     pub(crate) fn password(&mut self, what: &str, password: &str) {
         self.add(what, password.as_bytes(), password.as_bytes());
+    }
+
+    /// What a file holds to log in with.
+    pub(crate) fn word_in_file(&mut self, what: &str, file: &Path) {
+        let origin = fs::read(file).unwrap();
+        self.add(what, origin.trim_ascii(), &origin);
     }
 
     /// What an answer 201 or 200 gave.
@@ -115,7 +123,7 @@ impl Known {
         ring
     }
 
-    /// Every private half that lies sealed in the key store; for RSA its secret numbers, too.
+    /// Every private half that lies sealed in the key store.
     pub(crate) fn private_halves(&mut self, database: &Database, ring: &MasterKeyRing) -> usize {
         let pairs = database.key_pairs();
         for pair in &pairs {
@@ -128,19 +136,51 @@ impl Known {
             };
             let half = ring.open(&context, &sealed).expect("a sealed private half");
             let what = format!("private half {}", pair.serial);
-            self.secrets.add(&what, half.expose_secret());
-            if context.algorithm == WrapAlgorithm::RsaOaep256 {
-                let half = PKey::private_key_from_pkcs8(half.expose_secret()).unwrap();
-                let numbers = half.rsa().unwrap();
-                self.secrets
-                    .add(&format!("{what}: d"), &numbers.d().to_vec());
-                for prime in [numbers.p(), numbers.q()] {
-                    let what = format!("{what}: a prime");
-                    self.secrets.add(&what, &prime.unwrap().to_vec());
-                }
-            }
+            self.private_half(&what, context.algorithm, &half);
         }
         pairs.len()
+    }
+
+    /// Every private half that lies in KV of Vault. That it is the one is proved by the public half
+    /// that belongs to it.
+    pub(crate) fn private_halves_in_kv(&mut self, database: &Database, site: &VaultSite) -> usize {
+        let mut read = BTreeMap::new();
+        // Those of pairs that came to nothing, too.
+        for (serial, entry) in site.entries().unwrap() {
+            let bytes = STANDARD.decode(entry["private"].as_str().unwrap());
+            let half = SecretBytes::new(bytes.unwrap());
+            let algorithm = WrapAlgorithm::from_name(entry["algorithm"].as_str().unwrap()).unwrap();
+            let what = format!("private half {serial}");
+            self.add(&what, half.expose_secret(), entry.to_string().as_bytes());
+            self.private_half(&what, algorithm, &half);
+            let parsed = PrivateHalf::parse(algorithm, &half).unwrap();
+            read.insert(serial, parsed.public_half().unwrap());
+        }
+        let pairs = database.key_pairs();
+        for pair in &pairs {
+            let public_half = &read[&pair.serial.to_string()];
+            assert!(
+                public_half.as_bytes() == pair.public_half,
+                "{}",
+                pair.serial
+            );
+        }
+        pairs.len()
+    }
+
+    /// A private half as it is stored; for RSA its secret numbers, too.
+    fn private_half(&mut self, what: &str, algorithm: WrapAlgorithm, half: &SecretBytes) {
+        self.secrets.add(what, half.expose_secret());
+        if algorithm == WrapAlgorithm::RsaOaep256 {
+            let half = PKey::private_key_from_pkcs8(half.expose_secret()).unwrap();
+            let numbers = half.rsa().unwrap();
+            self.secrets
+                .add(&format!("{what}: d"), &numbers.d().to_vec());
+            for prime in [numbers.p(), numbers.q()] {
+                let what = format!("{what}: a prime");
+                self.secrets.add(&what, &prime.unwrap().to_vec());
+            }
+        }
     }
 
     /// A search that finds nothing must be able to: into every piece a secret is put, and found.

@@ -11,10 +11,11 @@ use diesel::{Connection as _, SqliteConnection};
 use serde_json::json;
 
 use crate::everyday::{Documents, encrypted};
+use crate::vault_outages;
 use crate::world::{Proxies, Who, World};
 
 /// Exit code of `ckc` when the service or the store is not available.
-const NETWORK: i32 = 6;
+pub(crate) const NETWORK: i32 = 6;
 const BACK_WITHIN: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(world: &mut World, documents: &Documents) {
@@ -24,6 +25,9 @@ pub(crate) fn run(world: &mut World, documents: &Documents) {
     } else {
         of_the_writer(world);
         of_the_folder(world, documents);
+    }
+    if world.vault.is_some() {
+        vault_outages::run(world, documents);
     }
     let id = &documents.shared.id;
     world.types(Who::Bob, 0, &["download", id, "-o", "after-outages"]);
@@ -113,7 +117,7 @@ fn nothing_can_be_recorded(world: &mut World, id: &str) {
     world.asks(Who::Alice, 503, "POST", "share/", Some(&share));
 }
 
-fn not_ready(world: &mut World) {
+pub(crate) fn not_ready(world: &mut World) {
     let deadline = Instant::now() + BACK_WITHIN;
     while world.server.is_ready() {
         assert!(Instant::now() < deadline, "it says that all is ready");
@@ -125,7 +129,7 @@ fn not_ready(world: &mut World) {
     assert_ne!(ran.code, Some(0), "{}", ran.text());
 }
 
-fn ready_again(world: &World) {
+pub(crate) fn ready_again(world: &World) {
     let deadline = Instant::now() + BACK_WITHIN;
     while !world.server.is_ready() {
         assert!(Instant::now() < deadline, "it is not ready again");

@@ -6,11 +6,12 @@ use crypt_keeper_tests::http::{self, request_url};
 use serde_json::json;
 
 use crate::everyday::{Documents, encrypted};
+use crate::vault_refusals;
 use crate::world::{Who, World};
 
 const BASE: &str = "/api/v1/secure_document_service";
 /// Exit codes of `ckc`.
-const OTHER: i32 = 1;
+pub(crate) const OTHER: i32 = 1;
 const CREDENTIALS_OR_RIGHTS: i32 = 3;
 const NOT_FOUND: i32 = 4;
 
@@ -20,6 +21,7 @@ pub(crate) fn run(world: &mut World, documents: &Documents) {
     malformed(world, documents);
     urls(world, documents);
     altered_rows(world, documents);
+    vault_refusals::run(world, documents);
 }
 
 /// The same with another last character.
@@ -238,24 +240,25 @@ fn urls(world: &mut World, documents: &Documents) {
 fn altered_rows(world: &mut World, documents: &Documents) {
     let database = world.server.installation.database();
     let shared = format!("download_url/{}/", documents.shared.id);
-    for (column, of) in [
-        ("wrapped_key", "report.pdf"),
-        ("key_commitment", "report.pdf"),
-        ("wrap_algorithm", "by-rsa.bin"),
-        ("key_serial", "by-rsa.bin"),
+    let of = |name: &str, column: &str| {
+        format!("(SELECT {column} FROM documents WHERE name = '{name}' ORDER BY id LIMIT 1)")
+    };
+    for (column, value) in [
+        ("wrapped_key", of("report.pdf", "wrapped_key")),
+        ("key_commitment", of("report.pdf", "key_commitment")),
+        // No pair of its own kind wraps so.
+        ("wrap_algorithm", "'CK-RSA-OAEP-256'".to_owned()),
+        ("key_serial", of("other-pair.bin", "key_serial")),
     ] {
-        let copied = |from: &str| {
-            format!(
-                "UPDATE documents SET {column} = (SELECT {column} FROM {from} WHERE name = '{of}' \
-                 ORDER BY id LIMIT 1) WHERE name = 'shared.bin'"
-            )
+        let set = |value: &str| {
+            format!("UPDATE documents SET {column} = {value} WHERE name = 'shared.bin'")
         };
         database.execute("CREATE TABLE kept AS SELECT * FROM documents WHERE name = 'shared.bin'");
-        database.execute(&copied("documents"));
+        database.execute(&set(&value));
         world.asks(Who::Alice, 500, "GET", &shared, None);
         world.types(Who::Alice, OTHER, &["download", &documents.shared.id]);
         world.operate(&["documents", "show", &documents.shared.id]);
-        database.execute(&copied("kept").replace(of, "shared.bin"));
+        database.execute(&set(&format!("(SELECT {column} FROM kept)")));
         database.execute("DROP TABLE kept");
     }
     world.asks(Who::Alice, 200, "GET", &shared, None);

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crypt_keeper_test_services::FaultProxy;
 use crypt_keeper_tests::http::{self, Answer};
-use crypt_keeper_tests::{Account, Api, Ckc, Installation, Parts, Ran, Secrets, Server, Upload};
+use crypt_keeper_tests::{
+    Account, Api, Ckc, Engine, Installation, Parts, Ran, Secrets, Server, Upload,
+};
 
-use crate::{Evidence, Known};
+use crate::{Evidence, InVault, Known};
 
 /// A user and what he works with.
 pub(crate) struct Person {
@@ -38,37 +40,51 @@ pub(crate) struct World {
     pub(crate) known: Known,
     pub(crate) evidence: Evidence,
     pub(crate) proxies: Option<Proxies>,
+    /// What has the private halves, if they do not lie sealed in the key store.
+    pub(crate) vault: Option<InVault>,
     people: Vec<Person>,
     log_format: String,
-    ring: PathBuf,
+    /// `None`: nothing is sealed or signed with a master key.
+    ring: Option<PathBuf>,
 }
 
 impl World {
-    pub(crate) fn start(parts: &Parts, log_format: &str) -> Self {
+    pub(crate) fn start(parts: &Parts, vault: Option<InVault>, log_format: &str) -> Self {
         let (mut known, mut evidence) = (Known::default(), Evidence::default());
-        let mut installation = Installation::new(parts);
+        let mut installation = match &vault {
+            Some(vault) => vault.configure(parts, &mut known),
+            None => Installation::new(parts),
+        };
+        let needs_ring = vault.is_none() || parts.s3.is_none();
         installation.set("LOG__FILTER", "trace");
         installation.set("LOG__FORMAT", log_format);
         // A key in a query string is the caller's mistake; that it is not logged is our part.
         installation.set("V1__QUERY_AUTH", "true");
         let proxies = put_proxies(parts, &mut installation, &mut known);
-        if !installation.is_embedded() {
-            let ring = installation.path("master.key").display().to_string();
-            for command in [&["master-key", "new", &ring][..], &["setup"]] {
-                let ran = Ran::from(installation.run(command));
-                assert_eq!(ran.code, Some(0), "{command:?}: {}", ran.errors());
-                evidence.ran(&command.join(" "), &ran);
+        let mut begin = |installation: &Installation, command: &[&str]| {
+            let ran = Ran::from(installation.run(command));
+            assert_eq!(ran.code, Some(0), "{command:?}: {}", ran.errors());
+            evidence.ran(&command.join(" "), &ran);
+        };
+        if vault.is_some() || !installation.is_embedded() {
+            if needs_ring {
+                let ring = installation.path("master.key").display().to_string();
+                begin(&installation, &["master-key", "new", &ring]);
                 installation.set("KEYS__MASTER_KEY_FILE", &ring);
             }
+            begin(&installation, &["setup"]);
         }
         let server = Server::start_installation(installation);
-        let ring = server.installation.master_key_file();
-        known.ring(&ring);
+        let ring = needs_ring.then(|| server.installation.master_key_file());
+        if let Some(ring) = &ring {
+            known.ring(ring);
+        }
         let mut world = Self {
             server,
             known,
             evidence,
             proxies,
+            vault,
             people: Vec::new(),
             log_format: log_format.to_owned(),
             ring,
@@ -96,8 +112,14 @@ impl World {
         &self.people[who as usize]
     }
 
-    pub(crate) fn ring(&self) -> &PathBuf {
-        &self.ring
+    /// The master keys, if any are needed.
+    pub(crate) fn ring(&self) -> Option<&Path> {
+        self.ring.as_deref()
+    }
+
+    /// What of Vault has the private halves, if it has them.
+    pub(crate) fn engine(&self) -> Option<Engine> {
+        self.vault.as_ref().map(|vault| vault.keys.engine)
     }
 
     /// A command whose standard output is there to hold a new API key.
@@ -206,9 +228,16 @@ impl World {
         assert!(self.server.terminate().success());
         self.seize_stores("after its end");
         self.assert_the_stores_were_seized();
-        let ring = self.known.ring(&self.ring);
+        let ring = self.ring.as_ref().map(|ring| self.known.ring(ring));
         let database = self.server.installation.database();
-        let pairs = self.known.private_halves(&database, &ring);
+        let pairs = match &self.vault {
+            None => self.known.private_halves(&database, &ring.unwrap()),
+            Some(vault) if vault.keys.engine == Engine::Kv => {
+                self.known.private_halves_in_kv(&database, &vault.keys.site)
+            }
+            // They never leave it.
+            Some(_) => database.key_pairs().len(),
+        };
         assert!(pairs > 1, "{pairs} key pairs");
 
         let log = fs::read(self.server.installation.path("server.log")).unwrap();
@@ -223,8 +252,15 @@ impl World {
         let mut expected = Secrets::default();
         expected.add("a document's name", b"shared.bin");
         for pair in database.key_pairs() {
-            let sealed = database.sealed_private_half(pair.serial);
-            expected.add(&format!("sealed half {}", pair.serial), &sealed[..32]);
+            let what = format!("a half of {}", pair.serial);
+            if self.vault.is_none() {
+                let sealed = database.sealed_private_half(pair.serial);
+                expected.add(&what, &sealed[..32]);
+            } else {
+                // Its first bytes are those of every RSA key.
+                let middle = pair.public_half.len() / 2;
+                expected.add(&what, &pair.public_half[middle - 16..middle + 16]);
+            }
         }
         for when in ["while it runs", "after its end"] {
             let found: BTreeSet<String> = self
@@ -263,6 +299,19 @@ impl World {
                 statuses.contains(&status),
                 "{status} is not in {statuses:?}"
             );
+        }
+        if self.vault.is_some() {
+            // What it met of the outages, and nothing of what the client library has to say.
+            for said in ["Vault is away: ", "cannot log in to Vault"] {
+                assert!(log.contains(said), "{said}");
+            }
+            for library in ["vaultrs", "rustify"] {
+                let targets = [format!(" {library}:"), format!("\"{library}")];
+                assert!(
+                    !targets.iter().any(|target| log.contains(target)),
+                    "{library}"
+                );
+            }
         }
         if self.proxies.is_none() {
             // The one line of the folder's that only a filter below INFO lets through.
