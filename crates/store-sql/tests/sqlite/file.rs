@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crypt_keeper_conformance::Scene;
+use crypt_keeper_conformance::{Scene, StoreHarness as _};
 use crypt_keeper_domain::model::{AuditAction, DocumentId, KeyState, RetentionClass, Scope};
 use crypt_keeper_domain::ports::{
     DocumentFilter, InsertOutcome, KeyRegistry as _, MetadataStore as _, Probe as _, StoreError,
