@@ -2,13 +2,12 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cache::Cache;
-use crate::error::{Error, Result};
-use crate::identity::{ProcessIdentity, Signal};
+use crate::error::Result;
+use crate::identity::ProcessIdentity;
 use crate::install;
 use crate::ports::PortLease;
 use crate::process::{Launch, Lifetime, http_status};
@@ -70,8 +69,6 @@ impl fmt::Debug for DynamoDbAccess {
 /// What a test needs of its DynamoDB Local.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DynamoDbOptions {
-    /// Whether tables lie on the disk and outlive a stop; else they lie in memory, and go with it.
-    pub durable: bool,
     /// Whether the server outlives the process that starts it; see
     /// [`DynamoDb::leave_running`].
     pub detached: bool,
@@ -100,8 +97,6 @@ impl DynamoDb {
         let lease = PortLease::take(&cache)?;
         let port = lease.port();
         let folder = RunFolder::new(NAME)?;
-        let data = folder.path().join("data");
-        fs::create_dir(&data).map_err(|source| Error::file("create", &data, source))?;
 
         let mut class_path = OsString::from(&program.libraries);
         class_path.push("/*");
@@ -116,11 +111,8 @@ impl DynamoDb {
         arguments.extend(["-port".into(), port.to_string().into()]);
         // One database, whatever the access key.
         arguments.extend(["-sharedDb".into(), "-disableTelemetry".into()]);
-        if options.durable {
-            arguments.extend(["-dbPath".into(), data.into()]);
-        } else {
-            arguments.push("-inMemory".into());
-        }
+        // On the disk it would not be durable either: it answers transactions before they are there.
+        arguments.push("-inMemory".into());
         let mut service = Service::new(
             Launch {
                 service: NAME,
@@ -176,23 +168,6 @@ impl DynamoDb {
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.service.pid()
-    }
-
-    /// Ends it by `kill -9`; port and, if it is durable, tables stay for
-    /// [`DynamoDb::start_again`].
-    ///
-    /// # Errors
-    /// [`Error::WillNotStop`].
-    pub fn kill(&mut self) -> Result<()> {
-        self.service.stop(Signal::KILL)
-    }
-
-    /// Starts it again on the same port.
-    ///
-    /// # Errors
-    /// What the start met, with the server's last words.
-    pub fn start_again(&mut self) -> Result<()> {
-        self.service.start()
     }
 
     /// Gives up the server, which goes on; it must have been started `detached`. Whoever stops it

@@ -69,10 +69,9 @@ impl Kind {
                 Box::new(S3Server::start_versitygw(&s3)?),
                 [VERSITYGW_ACCESS_KEY, VERSITYGW_SECRET_KEY],
             ),
-            Self::DynamoDb => Server::DynamoDb(Box::new(DynamoDb::start(&DynamoDbOptions {
-                detached,
-                ..DynamoDbOptions::default()
-            })?)),
+            Self::DynamoDb => {
+                Server::DynamoDb(Box::new(DynamoDb::start(&DynamoDbOptions { detached })?))
+            }
             Self::OpenBao => {
                 let tls = false;
                 Server::OpenBao(Box::new(OpenBao::start(&OpenBaoOptions { tls, detached })?))
