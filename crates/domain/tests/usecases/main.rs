@@ -19,7 +19,6 @@ mod key_pairs;
 mod meddling;
 mod retired_algorithm;
 mod rewrap;
-mod rewrap_cases;
 mod share;
 mod upload;
 mod users;

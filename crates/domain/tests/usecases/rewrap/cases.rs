@@ -9,10 +9,8 @@ use crypt_keeper_domain::ports::DocumentChange;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+use super::{Follower, insert_spoiled, rewrap_documents, rewraps_of, serial_of, under_an_old_pair};
 use crate::house::House;
-use crate::rewrap::{
-    Follower, insert_spoiled, rewrap_documents, rewraps_of, serial_of, under_an_old_pair,
-};
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
