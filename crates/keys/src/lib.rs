@@ -21,6 +21,7 @@ mod private_halves;
 mod probe;
 mod rewrapping;
 mod sweep;
+mod unwrapping;
 mod vault;
 mod wrapping;
 

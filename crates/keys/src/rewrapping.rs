@@ -1,14 +1,12 @@
 //! Many keys from one wrap into another.
 
-use crypt_keeper_crypto as crypto;
 use crypt_keeper_domain::model::WrappedKey;
 use crypt_keeper_domain::ports::{OldWrap, Purpose, VaultError};
 use futures_util::stream::{self, StreamExt as _};
 
-use crate::error::PairError;
 use crate::private_halves::PrivateHalves;
 use crate::vault::LocalVault;
-use crate::wrapping;
+use crate::{unwrapping, wrapping};
 
 impl<H: PrivateHalves> LocalVault<H> {
     /// Each key is one piece of work for the vault's threads, unwrapped and wrapped in one go. As
@@ -26,17 +24,10 @@ impl<H: PrivateHalves> LocalVault<H> {
             .pairs
             .active(&old.wrapped.scope, self.config.algorithm, old.refused)
             .await?;
-        let (serial, document) = (old.wrapped.serial, old.document);
-        let bytes = old.wrapped.bytes.clone();
-        let commitment = crypto::KeyCommitment::from_bytes(*old.wrapped.commitment.as_bytes());
+        let (wrapped, document) = (old.wrapped.clone(), old.document);
         self.pool
             .run(move || {
-                let key = private_half
-                    .unwrap(&bytes, serial.get(), document.as_bytes())
-                    .map_err(|error| PairError::wrap(serial, error))?;
-                commitment
-                    .check(&key, document.as_bytes())
-                    .map_err(|error| PairError::commitment(serial, error))?;
+                let key = unwrapping::unwrap(&private_half, &wrapped, document)?;
                 wrapping::wrap_under(&active, &key, document)
             })
             .await

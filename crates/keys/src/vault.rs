@@ -3,21 +3,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crypt_keeper_crypto::{self as crypto, PrivateHalf, PublicHalf as ParsedPublicHalf};
+use crypt_keeper_crypto::{PrivateHalf, PublicHalf as ParsedPublicHalf};
 use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Serial, WrappedKey};
 use crypt_keeper_domain::ports::{
     Clock, KeyRegistry, KeyVault, OldWrap, Purpose, VaultError, WrapContext,
 };
 use crypt_keeper_secret::{DocumentKey, SecretBytes};
 
-use crate::error::PairError;
 use crate::key_cache::{CacheConfig, CacheStats};
 use crate::monotonic::MonotonicClock;
 use crate::opened::{self, Opened};
 use crate::pairs::{PairIdentity, Pairs, parse_public_half, require_same_algorithm};
 use crate::pool::{Pool, Workers};
 use crate::private_halves::PrivateHalves;
-use crate::wrapping;
+use crate::{unwrapping, wrapping};
 
 /// What a vault may be told.
 #[derive(Clone, Debug)]
@@ -201,20 +200,10 @@ impl<H: PrivateHalves> KeyVault for LocalVault<H> {
         document: DocumentId,
         purpose: Purpose,
     ) -> Result<DocumentKey, VaultError> {
-        let serial = wrapped.serial;
         let private_half = self.private_half(wrapped, purpose).await?;
-        let bytes = wrapped.bytes.clone();
-        let commitment = crypto::KeyCommitment::from_bytes(*wrapped.commitment.as_bytes());
+        let wrapped = wrapped.clone();
         self.pool
-            .run(move || {
-                let key = private_half
-                    .unwrap(&bytes, serial.get(), document.as_bytes())
-                    .map_err(|error| PairError::wrap(serial, error))?;
-                commitment
-                    .check(&key, document.as_bytes())
-                    .map_err(|error| PairError::commitment(serial, error))?;
-                Ok(key)
-            })
+            .run(move || unwrapping::unwrap(&private_half, &wrapped, document))
             .await
     }
 

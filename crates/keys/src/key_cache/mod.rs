@@ -186,10 +186,7 @@ where
 
     fn end(&self, key: &K, ticket: Ticket<V>, outcome: Outcome<V>) {
         let now = self.clock.now();
-        let (change, circuit) = {
-            let mut shelf = self.lock();
-            (shelf.end(key, &ticket, &outcome, now), shelf.circuit())
-        };
+        let change = self.lock().end(key, &ticket, &outcome, now);
         let error = outcome.as_ref().err().map(|error| in_one_line(&**error));
         match change {
             Change::None => {}
@@ -199,7 +196,7 @@ where
                 "private halves cannot be read: those in memory are used until their hard TTL"
             ),
             Change::CircuitClosed => tracing::info!(
-                circuit = circuit.as_str(),
+                circuit = Circuit::Closed.as_str(),
                 "private halves can be read again"
             ),
             Change::RefreshFailed => tracing::warn!(

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::breaker::Breaker;
 use super::config::CacheConfig;
-use super::stats::{CacheStats, Circuit};
+use super::stats::CacheStats;
 
 pub(super) type Outcome<V> = Result<V, Arc<VaultError>>;
 /// The end of a read, for all who wait for it.
@@ -287,10 +287,6 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
             oldest: oldest.map(|read_at| now.since(read_at)),
             circuit: self.breaker.circuit(),
         }
-    }
-
-    pub(super) fn circuit(&self) -> Circuit {
-        self.breaker.circuit()
     }
 }
 
