@@ -219,14 +219,14 @@ impl RewrapDocuments {
                     wrapping.batch.pending.push(pending);
                     wrapping.batch.rewraps.push(rewrap);
                 }
-                Err(error @ VaultError::Unavailable(_)) => {
+                // No fault of the document's.
+                Err(
+                    error @ (VaultError::Unavailable(_)
+                    | VaultError::NoActivePair(_)
+                    | VaultError::Refused(_)),
+                ) => {
                     again.push(pending);
                     wrapping.trouble = Some(error.into());
-                }
-                // No fault of the document's: the next would fare no better.
-                Err(error @ (VaultError::NoActivePair(_) | VaultError::Refused(_))) => {
-                    wrapping.trouble = Some(error.into());
-                    break;
                 }
                 Err(error @ (VaultError::Corrupt(_) | VaultError::Backend(_))) => {
                     wrapping.failed.push((pending.old.document, error.into()));

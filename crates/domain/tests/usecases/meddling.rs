@@ -98,7 +98,7 @@ impl KeyVault for MeddledVault {
 }
 
 /// A store whose first releases meet a row that is being changed: they are refused, and the change
-/// is made. One deed for each.
+/// is made. Its first rewraps meet an outage, in which it is made. One deed for each.
 pub(crate) struct MeddledStore {
     inner: Arc<dyn MetadataStore>,
     deeds: Mutex<VecDeque<Deed>>,
@@ -195,7 +195,14 @@ impl MetadataStore for MeddledStore {
     }
 
     async fn rewrap(&self, rewraps: &[Rewrap]) -> Result<Vec<RewrapOutcome>, StoreError> {
-        self.inner.rewrap(rewraps).await
+        let deed = self.deeds.lock().unwrap().pop_front();
+        match deed {
+            Some(deed) => {
+                deed.await;
+                Err(StoreError::Unavailable("it is away".into()))
+            }
+            None => self.inner.rewrap(rewraps).await,
+        }
     }
 
     async fn mark_exposed(&self, serial: Serial, step: &WalkStep) -> Result<Walked, StoreError> {

@@ -9,32 +9,50 @@ use crypt_keeper_domain::usecase::{RewrapDocuments, Rewrapped, SuspendKeys};
 
 use super::{Follower, all_of, rewrap_documents, rewraps_of, under_an_old_pair};
 use crate::house::{House, refusal};
-use crate::meddling::MeddledVault;
+use crate::meddling::{MeddledStore, MeddledVault};
+
+/// Suspends a pair.
+fn suspend(house: &Arc<House>, serial: Serial) -> impl Future<Output = ()> + Send + use<> {
+    let house = Arc::clone(house);
+    async move {
+        let suspend = SuspendKeys {
+            registry: house.store.clone(),
+            entropy: house.entropy.clone(),
+            successor: None,
+        };
+        suspend.run(&house.operator(), serial).await.unwrap();
+    }
+}
 
 #[tokio::test]
 async fn a_pair_that_is_suspended_meanwhile_is_not_unwrapped_any_more() {
     let house = Arc::new(House::new().await);
     let alice = house.person("alice").await;
     let (old, _) = under_an_old_pair(&house, &alice, 5).await;
-    let suspend = {
-        let house = Arc::clone(&house);
-        async move {
-            let suspend = SuspendKeys {
-                registry: house.store.clone(),
-                entropy: house.entropy.clone(),
-                successor: None,
-            };
-            suspend.run(&house.operator(), old).await.unwrap();
-        }
-    };
     let rewrap = RewrapDocuments {
-        vault: Arc::new(MeddledVault::new(house.vault.clone()).then(suspend)),
+        vault: Arc::new(MeddledVault::new(house.vault.clone()).then(suspend(&house, old))),
         ..rewrap_documents(&house, 2, None)
     };
     let mut watch = Follower::of(&house);
     let answer = rewrap.run(&house.operator(), old, &mut watch).await;
     assert_eq!(refusal(answer), "KeyPairStopped");
     assert_eq!(watch.failed, []);
+}
+
+/// While the last batch but one waits for the store, the last one is refused by the vault.
+#[tokio::test]
+async fn a_pair_that_is_suspended_in_an_outage_is_told_of_after_it() {
+    let house = Arc::new(House::new().await);
+    let alice = house.person("alice").await;
+    let (old, _) = under_an_old_pair(&house, &alice, 4).await;
+    let rewrap = RewrapDocuments {
+        store: Arc::new(MeddledStore::new(house.store.clone()).then(suspend(&house, old))),
+        ..rewrap_documents(&house, 2, None)
+    };
+    let mut watch = Follower::of(&house);
+    let answer = rewrap.run(&house.operator(), old, &mut watch).await;
+    assert_eq!(refusal(answer), "KeyPairStopped");
+    assert_eq!((watch.troubles, watch.failed), (1, vec![]));
 }
 
 #[tokio::test]
