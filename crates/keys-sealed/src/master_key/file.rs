@@ -17,7 +17,12 @@ const OWNER_ONLY: u32 = 0o600;
 /// [`MasterKeySourceError`] if it is missing, too open, or no ring.
 pub fn read_master_key_file(path: &Path) -> Result<MasterKeyRing, MasterKeySourceError> {
     let (text, _) = read_text(path)?;
-    parse(text, || format!("the master key file {}", path.display()))
+    parse(text, || origin(path))
+}
+
+/// What a file is called where its text is no ring.
+pub(super) fn origin(path: &Path) -> String {
+    format!("the master key file {}", path.display())
 }
 
 /// The text of a file that nobody but its owner may access.

@@ -1,6 +1,7 @@
 //! Where the master key comes from: a file or a command, always from outside the database whose
-//! private halves it seals. A file may hold its keys sealed in turn ([`RingSeal`]). [`MasterKeys`] is the ring in force, which may change under a running
-//! service; [`RingFile`] changes the file of a ring.
+//! private halves it seals. A file may hold its keys sealed in turn ([`RingSeal`]). [`MasterKeys`] is
+//! the ring in force, which may change under a running service; [`RingFile`] changes the file of a
+//! ring.
 
 mod command;
 mod error;

@@ -8,8 +8,8 @@ use crypt_keeper_crypto::{MasterKey, MasterKeyId, MasterKeyRing};
 use crypt_keeper_secret::{ExposeSecret, SecretBytes};
 use zeroize::Zeroizing;
 
-use super::file::{folder_of, read_text};
-use super::sealed_ring::parse_lines;
+use super::file::{folder_of, origin, read_text};
+use super::sealed_ring::parse_sealed;
 use super::{MasterKeySourceError, parse};
 
 /// The file of a ring, to be changed: nobody else changes it while this lives. Each change is
@@ -208,20 +208,17 @@ fn ids_in(
     form: Form,
     path: &Path,
 ) -> Result<Vec<MasterKeyId>, MasterKeySourceError> {
-    let origin = || format!("the master key file {}", path.display());
+    let origin = || origin(path);
     match form {
         Form::Clear => {
             let copy = Zeroizing::new(text.expose_secret().to_vec());
             let ring = parse(copy, origin)?;
             Ok(ring.keys().map(MasterKey::id).collect())
         }
-        Form::Sealed => match parse_lines(text.expose_secret()) {
-            Ok(lines) => Ok(lines.into_iter().map(|line| line.id).collect()),
-            Err(source) => Err(MasterKeySourceError::Ring {
-                origin: origin(),
-                source,
-            }),
-        },
+        Form::Sealed => {
+            let lines = parse_sealed(text.expose_secret(), origin)?;
+            Ok(lines.into_iter().map(|line| line.id).collect())
+        }
     }
 }
 

@@ -8,9 +8,8 @@ use async_trait::async_trait;
 use crypt_keeper_crypto::{LineFault, MasterKey, MasterKeyError, MasterKeyId, MasterKeyRing};
 use crypt_keeper_domain::ports::BoxError;
 use crypt_keeper_secret::SecretBytes;
-use zeroize::Zeroizing;
 
-use super::file::{read_text, write_new};
+use super::file::{origin, read_text, write_new};
 use super::{LONGEST, MasterKeySourceError};
 
 /// What every ciphertext of Transit begins with; a version and standard base64 follow.
@@ -121,27 +120,37 @@ pub(super) fn parse_lines(text: &[u8]) -> Result<Vec<SealedLine>, MasterKeyError
     Ok(lines)
 }
 
-/// The lines of a file, opened.
-pub(super) async fn read_sealed_file(
+/// The lines of a text that is not longer than a ring may be.
+pub(super) fn parse_sealed(
+    text: &[u8],
+    origin: impl Fn() -> String,
+) -> Result<Vec<SealedLine>, MasterKeySourceError> {
+    if text.len() > LONGEST {
+        return Err(MasterKeySourceError::TooLong { origin: origin() });
+    }
+    parse_lines(text).map_err(|source| MasterKeySourceError::Ring {
+        origin: origin(),
+        source,
+    })
+}
+
+/// The lines of a file.
+pub(super) fn read_sealed_file(path: &Path) -> Result<Vec<SealedLine>, MasterKeySourceError> {
+    let (text, _) = read_text(path)?;
+    parse_sealed(&text, || origin(path))
+}
+
+/// The ring that the lines of a file open to.
+pub(super) async fn open_lines(
     path: &Path,
+    lines: &[SealedLine],
     seal: &dyn RingSeal,
 ) -> Result<MasterKeyRing, MasterKeySourceError> {
-    let refused = |source| MasterKeySourceError::Ring {
-        origin: format!("the master key file {}", path.display()),
-        source,
-    };
-    let (text, _) = read_text(path)?;
-    if text.len() > LONGEST {
-        return Err(MasterKeySourceError::TooLong {
-            origin: format!("the master key file {}", path.display()),
-        });
-    }
-    let lines = parse_lines(&text).map_err(refused)?;
     let not_opened = |source| MasterKeySourceError::Unseal {
         path: path.to_owned(),
         source,
     };
-    let opened = seal.open(&lines).await.map_err(not_opened)?;
+    let opened = seal.open(lines).await.map_err(not_opened)?;
     if opened.len() != lines.len() {
         return Err(not_opened("not all lines came back".into()));
     }
@@ -150,7 +159,10 @@ pub(super) async fn read_sealed_file(
         MasterKey::from_secret(line.id, key).map_err(not_a_key)
     });
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
-    MasterKeyRing::from_keys(keys).map_err(refused)
+    MasterKeyRing::from_keys(keys).map_err(|source| MasterKeySourceError::Ring {
+        origin: origin(path),
+        source,
+    })
 }
 
 /// Makes a master key and a file that holds it sealed, as
@@ -166,8 +178,7 @@ pub async fn make_sealed_master_key_file(
 ) -> Result<MasterKeyRing, MasterKeySourceError> {
     let key = MasterKey::generate()?;
     let line = SealedLine::of(&key, seal).await?;
-    let text = Zeroizing::new(line.text().into_bytes());
-    write_new(path, &text)?;
+    write_new(path, line.text().as_bytes())?;
     Ok(MasterKeyRing::new(key))
 }
 

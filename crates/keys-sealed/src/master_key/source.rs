@@ -8,7 +8,7 @@ use std::time::Duration;
 use crypt_keeper_crypto::{MasterKey, MasterKeyRing};
 use crypt_keeper_secret::SecretBytes;
 
-use super::sealed_ring::read_sealed_file;
+use super::sealed_ring::{open_lines, read_sealed_file};
 use super::{
     MasterKeyCommand, MasterKeySourceError, RingFile, RingSeal, SealedLine, read_master_key_file,
 };
@@ -31,17 +31,11 @@ impl MasterKeySource {
     /// [`MasterKeySourceError`].
     pub async fn read(&self) -> Result<MasterKeyRing, MasterKeySourceError> {
         match self {
-            Self::File(path) => {
-                let file = path.clone();
-                let read = tokio::task::spawn_blocking(move || read_master_key_file(&file));
-                read.await.unwrap_or_else(|error| {
-                    Err(MasterKeySourceError::Read {
-                        path: path.clone(),
-                        source: io::Error::other(error),
-                    })
-                })
+            Self::File(path) => read_aside(path, read_master_key_file).await,
+            Self::SealedFile(path, seal) => {
+                let lines = read_aside(path, read_sealed_file).await?;
+                open_lines(path, &lines, &**seal).await
             }
-            Self::SealedFile(path, seal) => read_sealed_file(path, &**seal).await,
             Self::Command(command, limit) => command.run(*limit).await,
         }
     }
@@ -86,6 +80,21 @@ impl MasterKeySource {
     pub(super) fn version(&self) -> Option<FileVersion> {
         self.file().and_then(|path| FileVersion::of(path).ok())
     }
+}
+
+/// Reads a file on a thread that may wait for it.
+async fn read_aside<T: Send + 'static>(
+    path: &Path,
+    read: fn(&Path) -> Result<T, MasterKeySourceError>,
+) -> Result<T, MasterKeySourceError> {
+    let file = path.to_owned();
+    let reading = tokio::task::spawn_blocking(move || read(&file));
+    reading.await.unwrap_or_else(|error| {
+        Err(MasterKeySourceError::Read {
+            path: path.to_owned(),
+            source: io::Error::other(error),
+        })
+    })
 }
 
 /// Which file bears a name, and when it was last written.

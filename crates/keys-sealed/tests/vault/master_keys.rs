@@ -16,7 +16,7 @@ use crypt_keeper_keys_sealed::master_key::{
     RingFile,
 };
 use crypt_keeper_keys_sealed::{SealedVault, SealedVaultConfig};
-use crypt_keeper_secret::ExposeSecret;
+use crypt_keeper_secret::{ExposeSecret, SecretBytes};
 use tempfile::TempDir;
 
 use crate::support::{Scene, words};
@@ -273,6 +273,34 @@ fn a_ring_file_keeps_its_comments_its_mode_and_its_place() {
     let refused = file.remove(&[old.first().id()]).unwrap_err();
     assert!(matches!(refused, MasterKeySourceError::Ring { .. }));
     assert_eq!(fs::read(&real).unwrap(), text);
+}
+
+/// A service could not read what a change had made too long.
+#[test]
+fn a_ring_file_grows_no_longer_than_a_ring_is_read() {
+    const LONGEST: usize = 64 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("master.key");
+    let in_clear = || MasterKeyRing::new(MasterKey::generate().unwrap()).to_text();
+    let sealed = |id: &str| SecretBytes::new(format!("{id}:vault:v1:AAAA\n").into_bytes());
+    type Open = fn(&Path) -> Result<RingFile, MasterKeySourceError>;
+    let opens: [Open; 2] = [RingFile::open, RingFile::open_sealed];
+    let lines = [
+        (in_clear(), in_clear()),
+        (sealed("00112233445566aa"), sealed("00112233445566bb")),
+    ];
+    for (open, (old, new)) in opens.into_iter().zip(lines) {
+        let mut text = old.expose_secret().to_vec();
+        text.resize(LONGEST, b'#');
+        fs::write(&path, &text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        let refused = open(&path).unwrap().prepend_line(&new).unwrap_err();
+        assert!(
+            matches!(refused, MasterKeySourceError::TooLong { .. }),
+            "{refused}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), text);
+    }
 }
 
 #[test]
