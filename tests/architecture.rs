@@ -21,9 +21,10 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["domain", "secret"],
         &["conformance", "test-services"],
     ),
+    ("aws", &["domain"], &[]),
     (
         "store-dynamodb",
-        &["domain"],
+        &["domain", "aws"],
         &["conformance", "test-services"],
     ),
     ("keys", &["domain", "secret", "crypto"], &[]),
@@ -44,7 +45,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "blobs-s3",
-        &["domain", "secret"],
+        &["domain", "secret", "aws"],
         &["conformance", "test-services"],
     ),
     (

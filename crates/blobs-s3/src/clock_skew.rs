@@ -1,11 +1,6 @@
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
-use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_s3::error::BoxError;
-use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
-use crypt_keeper_domain::model::Timestamp;
+use crypt_keeper_aws::{Clocks, compare_clocks};
 
 use crate::error::S3Error;
 use crate::store::S3Blobs;
@@ -22,7 +17,7 @@ pub struct ClockSkew {
 }
 
 impl ClockSkew {
-    fn between(ours: Timestamp, theirs: Timestamp) -> Self {
+    fn of(Clocks { ours, theirs }: Clocks) -> Self {
         Self {
             store_is_ahead: theirs > ours,
             by: theirs.since(ours).max(ours.since(theirs)),
@@ -42,57 +37,12 @@ impl S3Blobs {
     }
 
     async fn compare_clocks(&self) -> Result<Option<ClockSkew>, S3Error> {
-        let date = AnswerDate::default();
-        let before = self.clock.now();
-        let sent = self
-            .calls
-            .head_bucket()
-            .bucket(&*self.bucket)
-            .customize()
-            .interceptor(date.clone())
-            .send()
-            .await;
-        let after = self.clock.now();
-        // A store that refuses a request for its clock tells its time all the same.
-        match (date.take(), sent) {
-            (Some(theirs), _) => {
-                let halfway = before.plus(after.since(before) / 2);
-                Ok(Some(ClockSkew::between(halfway, theirs)))
-            }
-            (None, Ok(_)) => Ok(None),
-            (None, Err(error)) => Err(self.call("HeadBucket").failed(&error)),
-        }
-    }
-}
-
-/// Keeps the `Date` header of an answer, which the SDK does not hand out.
-#[derive(Clone, Debug, Default)]
-struct AnswerDate(Arc<Mutex<Option<Timestamp>>>);
-
-impl AnswerDate {
-    fn take(&self) -> Option<Timestamp> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl Intercept for AnswerDate {
-    fn name(&self) -> &'static str {
-        "AnswerDate"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let date = context
-            .response()
-            .headers()
-            .get("date")
-            .and_then(|text| DateTime::from_str(text, DateTimeFormat::HttpDate).ok());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-            date.map(|date| Timestamp::from_micros(date.secs().saturating_mul(1_000_000)));
-        Ok(())
+        let request = self.calls.head_bucket().bucket(&*self.bucket);
+        let compared = compare_clocks(&*self.clock, |date| {
+            request.customize().interceptor(date).send()
+        })
+        .await
+        .map_err(|error| self.call("HeadBucket").failed(&error))?;
+        Ok(compared.map(ClockSkew::of))
     }
 }

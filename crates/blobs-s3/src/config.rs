@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::{Client, Config};
+use crypt_keeper_aws::{NotAnAddress, Place};
 
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -15,9 +16,6 @@ const CALL: Duration = Duration::from_secs(20);
 const ATTEMPTS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// Where the region says nothing, as with most stores that are not Amazon's.
-const FALLBACK_REGION: &str = "us-east-1";
 
 /// Which bucket, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,21 +54,19 @@ pub enum S3ConfigError {
 impl S3Config {
     /// The AWS environment and profile, read once: region, and where credentials come from.
     pub(crate) async fn load(&self) -> SdkConfig {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
-        if let Some(region) = &self.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        loader.load().await
+        self.at(self.endpoint.as_deref()).load().await
     }
 
     /// A client for calls, and one that signs for the endpoint that clients see. Both share one
     /// cache of credentials.
     pub(crate) fn clients(&self, sdk: &SdkConfig) -> Result<Clients, S3ConfigError> {
         check_bucket(&self.bucket)?;
-        let endpoint = checked(self.endpoint.as_deref())?;
-        let public_endpoint = checked(self.public_endpoint.as_deref())?.or(endpoint);
-        let region = self.region(sdk)?;
-        let client = |endpoint: Option<&str>| {
+        let place = self.at(self.endpoint.as_deref());
+        let public = self.at(self.public_endpoint.as_deref().or(place.endpoint));
+        let endpoint = place.endpoint_url(sdk)?;
+        let public_endpoint = public.endpoint_url(sdk)?;
+        let region = place.region(sdk).ok_or(S3ConfigError::NoRegion)?;
+        let client = |endpoint: Option<String>| {
             let mut builder = aws_sdk_s3::config::Builder::from(sdk)
                 .region(region.clone())
                 .force_path_style(self.path_style)
@@ -91,11 +87,7 @@ impl S3Config {
                         .operation_timeout(CALL)
                         .build(),
                 );
-            builder.set_endpoint_url(
-                endpoint
-                    .map(str::to_owned)
-                    .or_else(|| sdk.endpoint_url().map(str::to_owned)),
-            );
+            builder.set_endpoint_url(endpoint);
             let config: Config = builder.build();
             Client::from_conf(config)
         };
@@ -106,17 +98,17 @@ impl S3Config {
         })
     }
 
-    fn region(&self, sdk: &SdkConfig) -> Result<Region, S3ConfigError> {
-        if let Some(region) = &self.region {
-            return Ok(Region::new(region.clone()));
+    fn at<'a>(&'a self, endpoint: Option<&'a str>) -> Place<'a> {
+        Place {
+            region: self.region.as_deref(),
+            endpoint,
         }
-        if let Some(region) = sdk.region() {
-            return Ok(region.clone());
-        }
-        if self.endpoint.is_some() || sdk.endpoint_url().is_some() {
-            return Ok(Region::from_static(FALLBACK_REGION));
-        }
-        Err(S3ConfigError::NoRegion)
+    }
+}
+
+impl From<NotAnAddress> for S3ConfigError {
+    fn from(NotAnAddress(endpoint): NotAnAddress) -> Self {
+        Self::Endpoint(endpoint)
     }
 }
 
@@ -140,27 +132,10 @@ fn check_bucket(name: &str) -> Result<(), S3ConfigError> {
     }
 }
 
-fn checked(endpoint: Option<&str>) -> Result<Option<&str>, S3ConfigError> {
-    let Some(endpoint) = endpoint else {
-        return Ok(None);
-    };
-    let host = ["https://", "http://"]
-        .iter()
-        .find_map(|scheme| endpoint.strip_prefix(scheme));
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "?#@".contains(c);
-    match host {
-        Some(host) if !host.is_empty() && !host.starts_with('/') && !host.contains(odd) => {
-            Ok(Some(endpoint.trim_end_matches('/')))
-        }
-        // What stands before an `@` is a password.
-        _ => Err(S3ConfigError::Endpoint(
-            endpoint.rsplit('@').next().unwrap_or_default().to_owned(),
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use aws_config::BehaviorVersion;
+
     use super::*;
 
     fn config(change: impl FnOnce(&mut S3Config)) -> Result<(), S3ConfigError> {

@@ -1,14 +1,14 @@
 use std::error::Error;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use crypt_keeper_aws::{Failure, detail, in_brackets};
 use crypt_keeper_domain::ports::BlobError;
 
 /// A call to the object store failed. It names the call, the bucket and the store's words; never a
 /// credential, and never a presigned URL.
 #[derive(Debug, thiserror::Error)]
-#[error("{call} on bucket `{bucket}`: {fault}{}", in_brackets(detail))]
+#[error("{call} on bucket `{bucket}`: {fault}{}", in_brackets(.detail.as_ref()))]
 pub struct S3Error {
     call: &'static str,
     bucket: String,
@@ -94,49 +94,24 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The SDK's error in our words. Its `Debug` holds requests and responses: only texts of its
-    /// chain are taken, and of those only the ones that name no request.
+    /// The SDK's error in our words.
     pub(crate) fn failed<E>(self, error: &SdkError<E, HttpResponse>) -> S3Error
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let (fault, detail) = match error {
-            SdkError::TimeoutError(_) => (Fault::TimedOut, None),
-            SdkError::DispatchFailure(failure) => {
-                let fault = if failure.is_timeout() {
-                    Fault::TimedOut
-                } else {
-                    // Whatever else keeps a request from being answered is the network's: a
-                    // connection that closed in the middle of it is no "I/O" to the SDK.
-                    match fault_of_credentials(error) {
-                        Fault::Other if !failure.is_user() => Fault::Unreachable,
-                        fault => fault,
-                    }
-                };
-                (fault, Some(innermost(error)))
-            }
-            SdkError::ConstructionFailure(_) => {
-                (fault_of_credentials(error), Some(innermost(error)))
-            }
-            SdkError::ResponseError(response) => {
-                // An answer that broke off in the middle has a good status.
-                let fault = match of_status(response.raw().status().as_u16()) {
-                    Fault::Other => Fault::Unreachable,
-                    fault => fault,
-                };
-                (fault, None)
-            }
-            SdkError::ServiceError(answer) => {
-                let status = answer.raw().status().as_u16();
-                let code = answer.err().code();
-                (
-                    of_answer(status, code),
-                    Some(answer_text(status, answer.err())),
-                )
-            }
-            _ => (Fault::Other, None),
+        let fault = match Failure::of(error) {
+            Failure::Unreachable => Fault::Unreachable,
+            Failure::TimedOut => Fault::TimedOut,
+            Failure::NoCredentials => Fault::NoCredentials,
+            Failure::CredentialsSource => Fault::CredentialsSource,
+            Failure::Garbled { status } => match of_status(status) {
+                Fault::Other => Fault::Unreachable,
+                fault => fault,
+            },
+            Failure::Refused { status, code } => of_answer(status, code),
+            Failure::Unsent => Fault::Other,
         };
-        self.fault(fault, detail)
+        self.fault(fault, detail(error))
     }
 
     pub(crate) fn fault(self, fault: Fault, detail: Option<String>) -> S3Error {
@@ -185,41 +160,6 @@ fn of_status(status: u16) -> Fault {
         500.. => Fault::Busy,
         _ => Fault::Other,
     }
-}
-
-/// The SDK could not sign: there are no credentials, or their source failed.
-fn fault_of_credentials(error: &(dyn Error + 'static)) -> Fault {
-    match chain(error).find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
-        Some(
-            CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_),
-        ) => Fault::NoCredentials,
-        Some(_) => Fault::CredentialsSource,
-        None => Fault::Other,
-    }
-}
-
-fn answer_text(status: u16, error: &impl ProvideErrorMetadata) -> String {
-    match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        (None, _) => format!("HTTP status {status}"),
-    }
-}
-
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| {
-        (*error).source()
-    })
-}
-
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    chain(error).last().unwrap_or(error).to_string()
-}
-
-fn in_brackets(detail: &Option<String>) -> String {
-    detail
-        .as_ref()
-        .map_or_else(String::new, |detail| format!(" ({detail})"))
 }
 
 #[cfg(test)]

@@ -1,17 +1,16 @@
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
+use crypt_keeper_aws::{NotAnAddress, Place};
 
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(1);
 /// Until one attempt is answered; a transaction over three tables takes tens of milliseconds.
 const ATTEMPT: Duration = Duration::from_secs(2);
 
-/// Where the region says nothing, as with DynamoDB Local.
-const FALLBACK_REGION: &str = "us-east-1";
 /// What is left of 255 characters once the longest name of a table is taken off.
 const MAX_PREFIX: usize = 200;
 
@@ -62,19 +61,18 @@ pub enum ConfigError {
 impl DynamoDbConfig {
     /// The AWS environment and profile, read once: region, and where credentials come from.
     pub(crate) async fn load(&self) -> SdkConfig {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
-        if let Some(region) = &self.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        loader.load().await
+        self.place().load().await
     }
 
     /// A client that tries once: what is tried again, and how often, is decided here.
     pub(crate) fn client(&self, sdk: &SdkConfig) -> Result<Client, ConfigError> {
         check_prefix(&self.table_prefix)?;
-        let endpoint = self.endpoint.as_deref().map(checked).transpose()?;
+        let place = self.place();
+        let endpoint = place
+            .endpoint_url(sdk)
+            .map_err(|NotAnAddress(endpoint)| ConfigError::Endpoint(endpoint))?;
         let mut builder = aws_sdk_dynamodb::config::Builder::from(sdk)
-            .region(self.region(sdk)?)
+            .region(place.region(sdk).ok_or(ConfigError::NoRegion)?)
             .retry_config(RetryConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
@@ -83,25 +81,15 @@ impl DynamoDbConfig {
                     .operation_timeout(ATTEMPT)
                     .build(),
             );
-        builder.set_endpoint_url(
-            endpoint
-                .map(str::to_owned)
-                .or_else(|| sdk.endpoint_url().map(str::to_owned)),
-        );
+        builder.set_endpoint_url(endpoint);
         Ok(Client::from_conf(builder.build()))
     }
 
-    fn region(&self, sdk: &SdkConfig) -> Result<Region, ConfigError> {
-        if let Some(region) = &self.region {
-            return Ok(Region::new(region.clone()));
+    fn place(&self) -> Place<'_> {
+        Place {
+            region: self.region.as_deref(),
+            endpoint: self.endpoint.as_deref(),
         }
-        if let Some(region) = sdk.region() {
-            return Ok(region.clone());
-        }
-        if self.endpoint.is_some() || sdk.endpoint_url().is_some() {
-            return Ok(Region::from_static(FALLBACK_REGION));
-        }
-        Err(ConfigError::NoRegion)
     }
 }
 
@@ -114,24 +102,10 @@ fn check_prefix(prefix: &str) -> Result<(), ConfigError> {
     }
 }
 
-fn checked(endpoint: &str) -> Result<&str, ConfigError> {
-    let host = ["https://", "http://"]
-        .iter()
-        .find_map(|scheme| endpoint.strip_prefix(scheme));
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "?#@".contains(c);
-    match host {
-        Some(host) if !host.is_empty() && !host.starts_with('/') && !host.contains(odd) => {
-            Ok(endpoint.trim_end_matches('/'))
-        }
-        // What stands before an `@` is a password.
-        _ => Err(ConfigError::Endpoint(
-            endpoint.rsplit('@').next().unwrap_or_default().to_owned(),
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use aws_config::BehaviorVersion;
+
     use super::*;
 
     fn config(change: impl FnOnce(&mut DynamoDbConfig)) -> Result<(), ConfigError> {

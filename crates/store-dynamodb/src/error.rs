@@ -4,9 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use crypt_keeper_aws::{Failure, detail, in_brackets};
 use crypt_keeper_domain::ports::StoreError;
 
 use crate::config::ConfigError;
@@ -155,52 +155,28 @@ impl CallError {
         self.fault
     }
 
-    /// The SDK's error in our words. Its `Debug` holds requests and responses: only texts of its
-    /// chain are taken, and of those only the ones that name no request.
+    /// The SDK's error in our words.
     pub(crate) fn of<E>(call: &'static str, table: &str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let (fault, detail) = match error {
-            SdkError::TimeoutError(_) => (Fault::TimedOut, None),
-            SdkError::DispatchFailure(failure) => {
-                let fault = if failure.is_timeout() {
-                    Fault::TimedOut
-                } else {
-                    // Whatever else keeps a request from being answered is the network's: a
-                    // connection that closed in the middle of it is no "I/O" to the SDK.
-                    match of_credentials(error) {
-                        Fault::Other if !failure.is_user() => Fault::Unreachable,
-                        fault => fault,
-                    }
-                };
-                (fault, Some(innermost(error)))
-            }
-            SdkError::ConstructionFailure(_) => (of_credentials(error), Some(innermost(error))),
-            SdkError::ResponseError(response) => {
-                let status = response.raw().status().as_u16();
-                // An answer that broke off in the middle has a good status.
-                let fault = match of_status(status) {
-                    Fault::Other => Fault::Unreachable,
-                    fault => fault,
-                };
-                (fault, Some(innermost(error)))
-            }
-            SdkError::ServiceError(answer) => {
-                let status = answer.raw().status().as_u16();
-                let code = answer.err().code();
-                (
-                    of_answer(status, code),
-                    Some(answer_text(status, answer.err())),
-                )
-            }
-            _ => (Fault::Other, None),
+        let fault = match Failure::of(error) {
+            Failure::Unreachable => Fault::Unreachable,
+            Failure::TimedOut => Fault::TimedOut,
+            Failure::NoCredentials => Fault::NoCredentials,
+            Failure::CredentialsSource => Fault::CredentialsSource,
+            Failure::Garbled { status } => match of_status(status) {
+                Fault::Other => Fault::Unreachable,
+                fault => fault,
+            },
+            Failure::Refused { status, code } => of_answer(status, code),
+            Failure::Unsent => Fault::Other,
         };
         Self {
             call,
             table: table.to_owned(),
             fault,
-            detail,
+            detail: detail(error),
         }
     }
 }
@@ -282,39 +258,6 @@ fn of_status(status: u16) -> Fault {
         408 | 429 | 500.. => Fault::Busy,
         _ => Fault::Other,
     }
-}
-
-/// The SDK could not sign: there are no credentials, or their source failed.
-fn of_credentials(error: &(dyn Error + 'static)) -> Fault {
-    match chain(error).find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
-        Some(
-            CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_),
-        ) => Fault::NoCredentials,
-        Some(_) => Fault::CredentialsSource,
-        None => Fault::Other,
-    }
-}
-
-fn answer_text(status: u16, error: &impl ProvideErrorMetadata) -> String {
-    match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        (None, _) => format!("HTTP status {status}"),
-    }
-}
-
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| {
-        (*error).source()
-    })
-}
-
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    chain(error).last().unwrap_or(error).to_string()
-}
-
-fn in_brackets(detail: Option<&String>) -> String {
-    detail.map_or_else(String::new, |detail| format!(" ({detail})"))
 }
 
 /// [`StoreError::Unavailable`] for a reason of our own.
