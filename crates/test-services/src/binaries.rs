@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
+use crate::workspace::workspace;
 use crate::{shared, tools};
 
 /// Says that the programs are as new as the tests: `cargo xtask test` has built both.
@@ -51,7 +52,6 @@ fn beside(test: &Path, name: &str) -> Result<PathBuf> {
 }
 
 fn build() -> Result<()> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     tools::run(
         Command::new("cargo")
             .args([
@@ -62,7 +62,7 @@ fn build() -> Result<()> {
                 "--features",
             ])
             .arg(SERVER_FEATURES)
-            .current_dir(workspace),
+            .current_dir(workspace()?),
     )
     .map(drop)
 }

@@ -12,12 +12,13 @@
 //! ```
 //! A test that stops, restarts or kills its server starts one of its own: [`Postgres::start`],
 //! [`S3Server::start_minio`], [`S3Server::start_versitygw`], [`OpenBao::start`],
-//! [`DynamoDb::start`]. One that wants the network to fail puts a
-//! [`FaultProxy`] between. One that runs the service or the client as a process asks [`binary`].
+//! [`DynamoDb::start`]. One that wants the network to fail puts a [`FaultProxy`] between. One that
+//! runs the service or the client as a process asks [`binary`].
 //!
-//! Servers listen on 127.0.0.1 alone, on ports that were free; their data lies below `/var/tmp` and
-//! goes with them. Programs come from the machine or are installed, once, in pinned versions, into
-//! the [`Cache`]. This crate is for tests and developer commands, and for Linux.
+//! Servers listen on 127.0.0.1 alone ([`DynamoDb`], which cannot be told so, on all interfaces), on
+//! ports that were free; their data lies below `/var/tmp` and goes with them. Programs come from the
+//! machine or are installed, once, in pinned versions, into the [`Cache`]. This crate is for tests
+//! and developer commands, and for Linux.
 
 mod binaries;
 mod cache;
@@ -46,6 +47,7 @@ mod unix_user;
 mod vault_access;
 mod vault_site;
 mod versitygw;
+mod workspace;
 
 pub use binaries::{BUILT, SERVER_FEATURES, binary};
 pub use cache::Cache;
@@ -67,3 +69,4 @@ pub use tls::TlsFiles;
 pub use tools::run;
 pub use vault_access::{VaultAccess, VaultAnswer};
 pub use vault_site::VaultSite;
+pub use workspace::workspace;

@@ -23,6 +23,11 @@ pub(crate) fn cache_folder() -> Result<PathBuf> {
     Ok(home.join(".cache/crypt-keeper"))
 }
 
+/// The folder of the package that cargo runs: it says so to tests and to what `cargo run` starts.
+pub(crate) fn package_folder() -> Option<PathBuf> {
+    path("CARGO_MANIFEST_DIR")
+}
+
 /// The value of a variable, if it is set to something.
 pub(crate) fn text(variable: &str) -> Result<Option<String>> {
     match os(variable) {

@@ -1,11 +1,10 @@
 //! A place of a test's own in a Vault.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::vault_access::VaultAccess;
+use crate::workspace::workspace;
 
 const ROLES: [&str; 6] = [
     "ingest",
@@ -128,7 +127,6 @@ impl VaultSite {
 
 /// A policy of `deploy/vault/`, for the mounts `secret` and `transit`.
 fn policy_text(role: &str) -> Result<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/vault");
-    let path = folder.join(format!("{role}.hcl"));
+    let path = workspace()?.join(format!("deploy/vault/{role}.hcl"));
     std::fs::read_to_string(&path).map_err(|source| Error::file("read", &path, source))
 }

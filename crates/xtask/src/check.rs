@@ -38,7 +38,7 @@ pub(crate) fn run() -> Result<()> {
 fn bans() -> Result<()> {
     let mut command = Command::new(deny::program()?);
     command.args(["check", "bans", "licenses", "sources"]);
-    step::run(command.current_dir(step::workspace()))
+    step::run(&mut command)
 }
 
 fn documentation() -> Result<()> {

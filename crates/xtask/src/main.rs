@@ -25,10 +25,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run every test on a real PostgreSQL and real S3 servers, installed and started for the run
+    /// Run every test on real servers, installed and started for the run
     ///
-    /// Servers named by CK_TEST_POSTGRES_URL, CK_TEST_MINIO_URL or CK_TEST_VERSITYGW_URL are used
-    /// instead. A server that cannot be had skips its tests, loudly; with CK_TEST_REQUIRE=1 it
+    /// Servers named by CK_TEST_POSTGRES_URL, CK_TEST_MINIO_URL, CK_TEST_VERSITYGW_URL,
+    /// CK_TEST_OPENBAO_URL or CK_TEST_DYNAMODB_URL are used instead. A server that cannot be had skips its tests, loudly; with CK_TEST_REQUIRE=1 it
     /// fails them. The last line is the sum of the test runners' counts.
     Test {
         /// More arguments for `cargo test`, after `--`: a filter, or `-- --nocapture`
@@ -68,7 +68,21 @@ enum ServicesCommand {
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    let done = step::enter_workspace().and_then(|()| run(command));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(message) = failure.message() {
+                step::tell(message);
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(command: Command) -> step::Result<()> {
+    match command {
         Command::Test { arguments } => test::run(&arguments),
         Command::Services {
             command: ServicesCommand::Up,
@@ -83,14 +97,5 @@ fn main() -> ExitCode {
         Command::Ci => check::run().and_then(|()| test::run(&[])),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Soak { cycles } => soak::run(cycles),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if let Some(message) = failure.message() {
-                step::tell(message);
-            }
-            failure.exit_code()
-        }
     }
 }

@@ -1,10 +1,8 @@
 //! `soak`: crashes and outages, many times, with a record of where and when.
 
-use std::process::Command;
-
 use crypt_keeper_test_services::CYCLES;
 
-use crate::step::{Failure, Result, print, workspace};
+use crate::step::{Failure, Result, print, said};
 use crate::test::{Servers, build, cargo_test, watched};
 
 /// Runs the tests that have `cycles` in their names, which are those that honour `CK_TEST_CYCLES`.
@@ -38,13 +36,4 @@ pub(crate) fn run(cycles: u32) -> Result<()> {
     print(format!("cycles   {cycles}"));
     counts.print_end();
     ended
-}
-
-fn said(program: &str, arguments: &[&str]) -> String {
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(workspace());
-    match crypt_keeper_test_services::run(&mut command) {
-        Ok(text) => text.trim().to_owned(),
-        Err(_) => "unknown".to_owned(),
-    }
 }

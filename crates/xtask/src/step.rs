@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
 use crypt_keeper_test_services::Error;
@@ -46,16 +45,21 @@ impl From<Error> for Failure {
     }
 }
 
-/// The folder of the workspace.
-pub(crate) fn workspace() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.ancestors().nth(2).unwrap_or(manifest).to_owned()
+/// Goes to the folder of the workspace, for good: paths are relative to it, and commands run in it.
+pub(crate) fn enter_workspace() -> Result<()> {
+    let workspace = crypt_keeper_test_services::workspace()?;
+    std::env::set_current_dir(&workspace).map_err(|error| {
+        Failure::Said(format!(
+            "error: cannot enter {}: {error}",
+            workspace.display()
+        ))
+    })
 }
 
-/// A cargo command in the workspace.
+/// A cargo command.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
-    command.args(arguments).current_dir(workspace());
+    command.args(arguments);
     command
 }
 
@@ -69,6 +73,15 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         Ok(())
     } else {
         Err(Failure::Ended(status))
+    }
+}
+
+/// What a program says of the machine or the checkout; `unknown` if it fails.
+pub(crate) fn said(program: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new(program);
+    match crypt_keeper_test_services::run(command.args(arguments)) {
+        Ok(text) => text.trim().to_owned(),
+        Err(_) => "unknown".to_owned(),
     }
 }
 

@@ -1,10 +1,11 @@
 //! OpenBao, the open fork of HashiCorp Vault: KV v2, Transit, AppRole, policies, namespaces.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::go_main::GoMain;
 use crate::cache::Cache;
 use crate::error::Result;
+use crate::workspace::workspace;
 
 /// `go install` does not take it, for its module replaces others: so a `main` of our own calls its
 /// command, and go.mod and go.sum pin the version.
@@ -16,6 +17,6 @@ const OPENBAO: GoMain = GoMain {
 };
 
 pub(crate) fn program(cache: &Cache) -> Result<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("openbao");
+    let folder = workspace()?.join("crates/test-services/openbao");
     OPENBAO.program(cache, &folder)
 }

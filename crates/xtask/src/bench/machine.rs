@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::fs;
-use std::process::Command;
 
-use crate::step::workspace;
+use crate::step::said;
 
 /// The machine, the moment and the code.
 #[derive(Debug)]
@@ -90,13 +89,4 @@ fn memory_gib(meminfo: &str) -> u64 {
 
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
-}
-
-fn said(program: &str, arguments: &[&str]) -> String {
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(workspace());
-    match crypt_keeper_test_services::run(&mut command) {
-        Ok(text) => text.trim().to_owned(),
-        Err(_) => "unknown".to_owned(),
-    }
 }

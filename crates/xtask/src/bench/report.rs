@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use super::failed;
-use crate::step::{Result, tell, workspace};
+use crate::step::{Result, tell};
 
 const PAPER: &str = "docs/performance.md";
 
@@ -62,8 +62,7 @@ pub(super) fn ratio(part: f64, whole: f64) -> String {
 
 /// Puts the text of a part into the paper, between its markers.
 pub(super) fn write(part: &str, text: &str) -> Result<()> {
-    let path = workspace().join(PAPER);
-    let paper = fs::read_to_string(&path)
+    let paper = fs::read_to_string(PAPER)
         .map_err(|error| failed(format!("cannot read {PAPER}: {error}")))?;
     let paper = replace(&paper, part, text).ok_or_else(|| {
         failed(format!(
@@ -72,7 +71,7 @@ pub(super) fn write(part: &str, text: &str) -> Result<()> {
             end(part)
         ))
     })?;
-    fs::write(&path, paper).map_err(|error| failed(format!("cannot write {PAPER}: {error}")))?;
+    fs::write(PAPER, paper).map_err(|error| failed(format!("cannot write {PAPER}: {error}")))?;
     tell(format!("wrote {part} into {PAPER}"));
     Ok(())
 }
