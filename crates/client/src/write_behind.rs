@@ -27,6 +27,16 @@ struct Syncing {
     thread: JoinHandle<io::Result<()>>,
 }
 
+impl Syncing {
+    /// Waits until the thread has done what it was woken for.
+    fn end(self) -> io::Result<()> {
+        drop(self.wake);
+        self.thread
+            .join()
+            .map_err(|_| io::Error::other("the thread that syncs the file has died"))?
+    }
+}
+
 impl WriteBehind {
     pub(crate) fn new(file: File) -> Self {
         Self {
@@ -42,14 +52,8 @@ impl WriteBehind {
     /// Whatever a sync met: the operating system reports a lost write once only, and the last sync
     /// would not hear of it again.
     pub(crate) fn finish(self) -> io::Result<File> {
-        let Self { file, syncing, .. } = self;
-        if let Some(Syncing { wake, thread }) = syncing {
-            drop(wake);
-            thread
-                .join()
-                .map_err(|_| io::Error::other("the thread that syncs the file has died"))??;
-        }
-        Arc::try_unwrap(file).map_err(|_| io::Error::other("the file is still being synced"))
+        self.syncing.map_or(Ok(()), Syncing::end)?;
+        Arc::try_unwrap(self.file).map_err(|_| io::Error::other("the file is still being synced"))
     }
 
     fn sync_soon(&mut self) -> io::Result<()> {
@@ -67,16 +71,8 @@ impl WriteBehind {
         match syncing.wake.try_send(()) {
             // One is waiting already, and takes these bytes with it.
             Ok(()) | Err(TrySendError::Full(())) => Ok(()),
-            // It ended early: a sync has failed, and `finish` says why.
-            Err(TrySendError::Disconnected(())) => Err(self.failure()),
-        }
-    }
-
-    fn failure(&mut self) -> io::Error {
-        let died = || io::Error::other("the thread that syncs the file has died");
-        match self.syncing.take().map(|syncing| syncing.thread.join()) {
-            Some(Ok(Err(error))) => error,
-            _ => died(),
+            // It ended early: a sync has failed, and its end says why.
+            Err(TrySendError::Disconnected(())) => self.syncing.take().map_or(Ok(()), Syncing::end),
         }
     }
 }
