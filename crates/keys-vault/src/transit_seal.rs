@@ -145,7 +145,7 @@ struct Decrypted {
 #[derive(Deserialize)]
 struct Plaintext {
     #[serde(default)]
-    plaintext: String,
+    plaintext: Encoded,
 }
 
 impl Endpoint for DecryptBatch {
@@ -255,15 +255,13 @@ impl TransitSeal {
             };
             async move { vaultrs::api::exec_with_result(token.client(), batch).await }
         });
-        let mut opened = opened.await.map_err(|error| self.failed(error))?;
+        let opened = opened.await.map_err(|error| self.failed(error))?;
         if opened.batch_results.len() != sealed.len() {
             return Err(self.failed(CallError::NotUnderstood));
         }
         let mut secrets = Vec::with_capacity(sealed.len());
-        for item in &mut opened.batch_results {
-            let decoded = STANDARD.decode(&item.plaintext);
-            item.plaintext.zeroize();
-            match decoded {
+        for item in &opened.batch_results {
+            match STANDARD.decode(&item.plaintext.0) {
                 Ok(bytes) if !bytes.is_empty() => secrets.push(SecretBytes::new(bytes)),
                 _ => return Err(self.failed(CallError::NotUnderstood)),
             }
@@ -283,6 +281,7 @@ impl TransitSeal {
 }
 
 /// A secret in Base64, wiped when dropped.
+#[derive(Default, Deserialize)]
 struct Encoded(String);
 
 impl Drop for Encoded {

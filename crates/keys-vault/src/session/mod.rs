@@ -80,15 +80,7 @@ impl VaultSession {
     /// # Errors
     /// [`CallError`].
     pub async fn check(&self) -> Result<(), CallError> {
-        const LOOK_UP: Call = Call {
-            doing: "look up its own token",
-            policy: "serve",
-            is_repeatable: true,
-        };
-        let found = self.call(LOOK_UP, |token| async move {
-            vaultrs::token::lookup_self(token.client()).await.map(drop)
-        });
-        found.await
+        self.token_report().await.map(drop)
     }
 
     /// Makes a call within the session's patience. A token that has gone is replaced and the call
