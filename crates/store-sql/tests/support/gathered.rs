@@ -1,10 +1,11 @@
 //! What holds of requests that are gathered, on both databases.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crypt_keeper_conformance::{Scene, StoreHarness};
 use crypt_keeper_domain::model::{AuditAction, KeyState, Principal, Rights, Scope, UserId};
-use crypt_keeper_domain::ports::{InsertOutcome, ReleaseOutcome, StoreError};
+use crypt_keeper_domain::ports::{InsertOutcome, ReleaseOutcome, StoreError, WalkStep};
 use futures_util::future::join_all;
 
 /// Many documents are stored at once, each with its record; the act of one has been recorded
@@ -152,6 +153,25 @@ pub(crate) async fn a_corrupt_row_fails_its_own_readers(
                 matches!(answer, Err(StoreError::Corrupt(_))),
                 "{change}: {answer:?}"
             );
+        }
+    }
+
+    // A rewrap is told which wraps cannot be read, in their places among those that can.
+    let step = WalkStep::default();
+    let wraps = scene.store.wraps_under(pair.serial, &step).await.unwrap();
+    let told: HashMap<_, _> = wraps.found.into_iter().collect();
+    assert_eq!(told[&sane.id].as_ref().unwrap(), &sane.wrapped_key);
+    for (document, change) in documents.iter().zip(changes) {
+        let wrap = told.get(&document.id);
+        if change.starts_with("key_serial") {
+            assert!(wrap.is_none(), "{change}: {wrap:?}");
+        } else if change.starts_with("key_commitment") || change.starts_with("wrap_algorithm") {
+            assert!(
+                matches!(wrap, Some(Err(StoreError::Corrupt(_)))),
+                "{change}: {wrap:?}"
+            );
+        } else {
+            assert!(matches!(wrap, Some(Ok(_))), "{change}: {wrap:?}");
         }
     }
 
