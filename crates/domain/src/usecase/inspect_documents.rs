@@ -122,10 +122,7 @@ impl InspectDocuments {
                 documents,
             })
             .collect();
-        owners.sort_by(|one, other| {
-            let key = |exposed: &Exposed| exposed.name.as_ref().map(ToString::to_string);
-            (key(one), one.owner).cmp(&(key(other), other.owner))
-        });
+        owners.sort_by_cached_key(|one| (one.name.as_ref().map(ToString::to_string), one.owner));
         Ok(owners)
     }
 

@@ -6,7 +6,8 @@ use crate::model::{Algorithm, CallContext, KeyPair, PageLimit, Scope, Scopes, Se
 use crate::ports::DuePairs;
 
 /// Rotates key pairs that have wrapped for long enough, retires those of an algorithm that is not
-/// configured any more, and destroys those whose destruction is due. Any number of instances may run it at once: of two that meet on a pair, one changes it.
+/// configured any more, and destroys those whose destruction is due. Any number of instances may
+/// run it at once: of two that meet on a pair, one changes it.
 #[derive(Clone, Debug)]
 pub struct KeepUpKeys {
     /// Rotates.

@@ -7,7 +7,7 @@ use super::arrays::Arrays;
 use crate::rows::AuditRow;
 use crate::sql_types::{Id, SqlUuid};
 
-/// Audit entries, a column each.
+/// Audit entries, a column each: all but `master_key`, which no act on a document has.
 #[derive(QueryId, Default)]
 pub(super) struct AuditArrays {
     ids: Vec<SqlUuid>,
