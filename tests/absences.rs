@@ -23,10 +23,8 @@ fn behind(package: &str, arguments: &[&str]) -> BTreeSet<String> {
 }
 
 fn server(features: &[&str]) -> BTreeSet<String> {
-    let mut arguments = vec!["--no-default-features"];
     let features = features.join(",");
-    arguments.extend(["--features", &features]);
-    behind(SERVER, &arguments)
+    behind(SERVER, &["--no-default-features", "--features", &features])
 }
 
 #[track_caller]

@@ -36,9 +36,9 @@ pub(super) fn measure(bench: &Bench) -> Result<Measured> {
         }
     }
     let text = format!(
-        "A file of {} MiB of random bytes, transferred {} times each in turns: medians. `ckc` syncs the file that \
-         it has written before it says that it is there; curl does not, so it is given with and \
-         without `sync`. Client, service and store share the machine.\n\n{}",
+        "A file of {} MiB of random bytes, transferred {} times each in turns: medians. `ckc` syncs \
+         the file that it has written before it says that it is there; curl does not, so it is given \
+         with and without `sync`. Client, service and store share the machine.\n\n{}",
         bench.plan.file_mib,
         bench.plan.transfers,
         table.finish()
