@@ -134,16 +134,16 @@ impl KeyRewrap {
                 .is_some_and(|known| known.again.is_none_or(|again| Instant::now() < again));
             if !rests {
                 self.rewrap(call, serial).await;
-                self.tell_left();
             }
         }
-        self.tell_left();
+        tell_left(&self.known, &self.metrics);
     }
 
     async fn rewrap(&mut self, call: &CallContext, serial: Serial) {
         let mut watch = Watch {
             serial,
             metrics: &self.metrics,
+            known: &mut self.known,
             failed: 0,
             told: Instant::now(),
             is_anothers: false,
@@ -173,13 +173,11 @@ impl KeyRewrap {
             }
         }
     }
+}
 
-    fn tell_left(&self) {
-        let left: u64 = self.known.values().map(|known| known.left).sum();
-        self.metrics
-            .left
-            .set(i64::try_from(left).unwrap_or(i64::MAX));
-    }
+fn tell_left(known: &HashMap<Serial, Known>, metrics: &RewrapMetrics) {
+    let left: u64 = known.values().map(|known| known.left).sum();
+    metrics.left.set(i64::try_from(left).unwrap_or(i64::MAX));
 }
 
 fn tell(done: &Rewrapped, is_anothers: bool) {
@@ -200,6 +198,7 @@ fn tell(done: &Rewrapped, is_anothers: bool) {
 struct Watch<'a> {
     serial: Serial,
     metrics: &'a RewrapMetrics,
+    known: &'a mut HashMap<Serial, Known>,
     failed: u64,
     told: Instant,
     /// Whether another instance was found at work on the same documents.
@@ -236,9 +235,10 @@ impl RewrapWatch for Watch<'_> {
         } = progress;
         self.metrics.rewrapped.inc_by(batch.rewrapped);
         let left = total.saturating_sub(counts.rewrapped + counts.elsewhere);
-        self.metrics
-            .left
-            .set(i64::try_from(left).unwrap_or(i64::MAX));
+        // Whatever ends it early, so many are left, and the next look begins with them.
+        let again = Some(Instant::now());
+        self.known.insert(self.serial, Known { left, again });
+        tell_left(self.known, self.metrics);
         if self.told.elapsed() >= TELL {
             self.told = Instant::now();
             tracing::info!(
@@ -268,5 +268,125 @@ impl RewrapWatch for Watch<'_> {
         }
         tokio::time::sleep(length).await;
         ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::config::{Override, load};
+    use crypt_keeper_domain::memory::{
+        ManualClock, MemoryBlobs, MemoryStore, MemoryVault, SeededEntropy,
+    };
+    use crypt_keeper_domain::model::{
+        ApiKeyId, Caller, DocumentMetadata, EncryptionFormat, RequestId, Scope, Timestamp, UserName,
+    };
+    use crypt_keeper_domain::ports::{Entropy, EntropyError};
+    use crypt_keeper_domain::usecase::{
+        AdministerUsers, CompromiseKeys, RequestUpload, ScopePolicy, UploadLimits,
+    };
+
+    /// Entropy that can be had, or not.
+    #[derive(Debug)]
+    struct Tap {
+        source: SeededEntropy,
+        is_shut: AtomicBool,
+    }
+
+    impl Entropy for Tap {
+        fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
+            if self.is_shut.load(Ordering::SeqCst) {
+                return Err(EntropyError("shut".into()));
+            }
+            self.source.fill(buffer)
+        }
+    }
+
+    fn call(caller: Caller, ports: &Ports) -> CallContext {
+        CallContext {
+            caller,
+            at: ports.clock.now(),
+            request_id: RequestId::from_random([1; 16]),
+            address: None,
+        }
+    }
+
+    /// Documents of somebody's, under a pair that is compromised then.
+    async fn compromise_documents(ports: &Ports, documents: usize) {
+        let operator = call(Caller::operator(), ports);
+        let rotate = rotate_keys(ports);
+        let rotated = rotate.run(&operator, Scope::Shared, MemoryVault::ALGORITHM);
+        let pair = rotated.await.unwrap().active.serial;
+        let users = AdministerUsers {
+            accounts: Arc::clone(&ports.accounts),
+            entropy: Arc::clone(&ports.entropy),
+        };
+        let name = UserName::parse("alice").unwrap();
+        let alice = users.create(&operator, name).await.unwrap();
+        let upload = RequestUpload {
+            store: Arc::clone(&ports.store),
+            vault: Arc::clone(&ports.vault),
+            blobs: Arc::clone(&ports.blobs),
+            entropy: Arc::clone(&ports.entropy),
+            scope: ScopePolicy::Shared,
+            first_pair: None,
+            limits: UploadLimits::default(),
+        };
+        let alice = call(
+            Caller::user(alice.id, ApiKeyId::parse("0123456789Ab").unwrap()),
+            ports,
+        );
+        for _ in 0..documents {
+            let format = EncryptionFormat::parse(EncryptionFormat::AES256_GCM_HKDF_1MB).unwrap();
+            let metadata = DocumentMetadata::new("a.txt", 10, "text/plain", false, format);
+            upload.run(&alice, metadata.unwrap()).await.unwrap();
+        }
+        let compromise = CompromiseKeys {
+            registry: Arc::clone(&ports.registry),
+            entropy: Arc::clone(&ports.entropy),
+            successor: Some(rotate.create),
+        };
+        compromise.run(&operator, pair).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_left_is_told_of_a_rewrap_that_broke_off_too() {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_772_366_400_000)));
+        let tap = Arc::new(Tap {
+            source: SeededEntropy::new(7),
+            is_shut: AtomicBool::new(false),
+        });
+        let store = Arc::new(MemoryStore::new(clock.clone()));
+        let ports = Ports {
+            store: store.clone(),
+            accounts: store.clone(),
+            audit: store.clone(),
+            registry: store.clone(),
+            vault: Arc::new(MemoryVault::new(store, Arc::new(SeededEntropy::new(8)))),
+            blobs: Arc::new(MemoryBlobs::new(clock.clone(), tap.clone())),
+            probes: Vec::new(),
+            clock,
+            entropy: tap.clone(),
+        };
+        compromise_documents(&ports, 3).await;
+        let algorithm = Override::new("keys.algorithm", MemoryVault::ALGORITHM.as_str());
+        let loaded = load(None, &std::iter::empty().collect(), &[algorithm]);
+        let metrics = RewrapMetrics::default();
+        let keys = loaded.unwrap().settings.keys;
+        let mut job = KeyRewrap::new(&ports, &keys, metrics.clone()).unwrap();
+        let system = call(Caller::system(), &ports);
+
+        // Without it there is no record of a rewrap: that ends all of it, not a document's.
+        tap.is_shut.store(true, Ordering::SeqCst);
+        job.look(&system).await;
+        assert_eq!((metrics.left.get(), metrics.failures.get()), (3, 1));
+        assert_eq!(metrics.rewrapped.get(), 0);
+
+        // Once that is over, the next look does it.
+        tap.is_shut.store(false, Ordering::SeqCst);
+        job.look(&system).await;
+        assert_eq!((metrics.left.get(), metrics.rewrapped.get()), (0, 3));
     }
 }
