@@ -180,7 +180,11 @@ pub fn run(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
     let file = cli.global.config.or_else(|| environment.config_file());
     let loaded = configuration::load(file.as_deref(), &environment, &overrides);
     if let Command::MasterKey(master_key::Command::New(new)) = &command {
-        return done(make_master_key(new, loaded, &environment, &mut output));
+        let is_to_be_sealed = environment.get(SEALED_BY_TRANSIT.1).is_some()
+            || overrides
+                .iter()
+                .any(|given| given.key == SEALED_BY_TRANSIT.0);
+        return done(make_master_key(new, loaded, is_to_be_sealed, &mut output));
     }
     let loaded = loaded.map_err(StartError::from)?;
     wiring::check_compiled_in(&loaded.settings)?;
@@ -205,17 +209,21 @@ pub fn run(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
     })
 }
 
-const SEALED_BY_TRANSIT: &str = "CRYPT_KEEPER__KEYS__MASTER_KEY_TRANSIT";
+/// The key that says so, and its variable.
+const SEALED_BY_TRANSIT: (&str, &str) = (
+    "keys.master_key_transit",
+    "CRYPT_KEEPER__KEYS__MASTER_KEY_TRANSIT",
+);
 
-/// With a configuration that is refused, too, since it may need other things first; unless it says
-/// that the key is to be sealed. Of a file that is refused nobody knows that, so it is mentioned.
+/// With a configuration that is refused, too, since it may need other things first; unless the
+/// environment or the command line says that the key is to be sealed. Of a file that is refused
+/// nobody knows that, so it is mentioned.
 fn make_master_key(
     new: &master_key::new::New,
     loaded: Result<Loaded, ConfigError>,
-    environment: &Environment,
+    is_to_be_sealed: bool,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let is_to_be_sealed = environment.get(SEALED_BY_TRANSIT).is_some();
     let loaded = match loaded {
         Err(error) if is_to_be_sealed => return Err(StartError::from(error).into()),
         loaded => loaded,

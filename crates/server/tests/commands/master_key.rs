@@ -60,6 +60,39 @@ fn it_works_where_the_configuration_is_still_wrong() {
     assert_eq!(desk.run(&["user", "list"]).code, 2);
 }
 
+/// Whether by the environment or by the command line: it is never made in clear instead.
+#[test]
+fn a_key_that_is_to_be_sealed_is_not_made_while_the_configuration_is_refused() {
+    let by_variable = "CRYPT_KEEPER__KEYS__MASTER_KEY_TRANSIT";
+    let by_flag = ["--set", "keys.master_key_transit=transit/master-key"];
+    for (desk, flags) in [
+        (
+            Desk::bare().with(by_variable, "transit/master-key"),
+            &[][..],
+        ),
+        (Desk::bare(), &by_flag[..]),
+    ] {
+        let path = desk.path("ring");
+        let words = ["master-key", "new", path.to_str().unwrap()];
+        let refused = desk.run(&[&words[..], flags].concat());
+        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""));
+        let says = "`keys.master_key_transit` needs";
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+        assert!(!path.exists(), "{flags:?}");
+    }
+    // Refused for another reason, and nothing says so.
+    let desk = Desk::bare().with("CRYPT_KEEPER__METADATA__BACKEND", "postgres");
+    let path = desk.path("ring");
+    let made = desk.run(&["master-key", "new", path.to_str().unwrap()]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    assert!(
+        made.stderr.contains("not sealed by Transit"),
+        "{}",
+        made.stderr
+    );
+    assert!(path.exists());
+}
+
 #[test]
 fn a_change_of_master_key_from_begin_to_end() {
     let (desk, address) = quiet();
