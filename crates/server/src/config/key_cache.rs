@@ -85,16 +85,10 @@ impl KeyCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Override, load};
+    use crate::config::load;
 
     fn loaded(given: &[(&str, &str)]) -> Result<Option<KeyCache>, String> {
-        let overrides: Vec<_> = given
-            .iter()
-            .map(|(key, value)| Override::new(*key, *value))
-            .collect();
-        load(None, &std::iter::empty().collect(), &overrides)
-            .map(|loaded| loaded.settings.keys.cache)
-            .map_err(|error| error.to_string())
+        load::loaded(given).map(|settings| settings.keys.cache)
     }
 
     fn cache(soft_ttl: u64, hard_ttl: u64) -> Result<Option<KeyCache>, String> {

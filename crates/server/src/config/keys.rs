@@ -1,5 +1,4 @@
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crypt_keeper_domain::model::Algorithm;
@@ -7,7 +6,7 @@ use crypt_keeper_domain::usecase::ScopePolicy;
 
 use super::duration::{parse_duration, show_duration};
 use super::values::Values;
-use super::{ConfigError, HashiCorpVault, KeyCache, SecretUrl, quoted};
+use super::{ConfigError, HashiCorpVault, KeyCache, MasterKey, SecretUrl, quoted};
 
 /// Where private halves are, and what seals them.
 #[derive(Clone, Debug)]
@@ -94,22 +93,6 @@ const ALGORITHMS: [Algorithm; 3] = [
     Algorithm::RsaOaep256,
 ];
 
-/// Where a master key comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MasterKey {
-    /// A file, mode 0600.
-    File(PathBuf),
-    /// A command that prints it: program and arguments, quoted as for a shell.
-    Command(String),
-    /// A file, mode 0600, whose keys are sealed.
-    SealedFile {
-        /// The file.
-        file: PathBuf,
-        /// The Transit key that opens them: mount and name. Whether it can be, the adapter says.
-        transit: String,
-    },
-}
-
 impl Keys {
     pub(super) fn read(values: &Values) -> Result<Self, ConfigError> {
         let backend = values.parse(
@@ -152,17 +135,11 @@ impl Keys {
                 _ => text.parse().ok().map(RewrapRate::PerSecond),
             },
         )?;
-        let command = values.parse(
-            "keys.master_key_command",
-            "a command and its arguments are needed",
-            |text| (!text.trim().is_empty()).then(|| text.to_owned()),
-        )?;
         let backup_retention = values.parse(
             "keys.backup_retention",
             "a number and m, h, d or w, such as 35d, is needed",
             |text| parse_duration(text).ok(),
         )?;
-        let master_key = master_key(values, command)?;
         Ok(Self {
             backend,
             algorithm: algorithm.unwrap_or(backend.algorithms()[0]),
@@ -170,7 +147,7 @@ impl Keys {
             rotate_after: rotate_after.unwrap_or(Some(ROTATE_AFTER)),
             rewrap_rate: rewrap_rate.unwrap_or(RewrapRate::DEFAULT),
             backup_retention,
-            master_key,
+            master_key: MasterKey::read(values)?,
             sealed_url: values.secret_url("keys.sealed.url", "keys.sealed.url_file")?,
             cache: KeyCache::read(values, backend)?,
             vault: HashiCorpVault::read(values)?,
@@ -178,22 +155,6 @@ impl Keys {
     }
 
     pub(super) fn rows(&self) -> Vec<(&'static str, Option<String>)> {
-        let (file, command, transit) = match &self.master_key {
-            None => (None, None, None),
-            Some(MasterKey::File(file)) => (Some(quoted(&file.to_string_lossy())), None, None),
-            Some(MasterKey::SealedFile { file, transit }) => {
-                let file = quoted(&file.to_string_lossy());
-                (Some(file), None, Some(quoted(transit)))
-            }
-            // Arguments may hold a token, against all advice: the program is enough.
-            Some(MasterKey::Command(line)) => {
-                let shown = match line.trim().split_once(char::is_whitespace) {
-                    Some((program, _)) => format!("{program} [redacted]"),
-                    None => line.trim().to_owned(),
-                };
-                (None, Some(quoted(&shown)), None)
-            }
-        };
         let scope = match self.scope {
             ScopePolicy::Shared => "shared",
             ScopePolicy::Customer => "customer",
@@ -216,41 +177,15 @@ impl Keys {
             ("keys.rotate_after", Some(quoted(&rotate_after))),
             ("keys.rewrap_rate", Some(rewrap_rate)),
             ("keys.backup_retention", backup_retention),
-            ("keys.master_key_file", file),
-            ("keys.master_key_command", command),
-            ("keys.master_key_transit", transit),
+        ];
+        rows.extend(MasterKey::rows(self.master_key.as_ref()));
+        rows.extend([
             ("keys.sealed.url", url.map(|url| quoted(&url.to_string()))),
             ("keys.sealed.url_file", None),
-        ];
+        ]);
         rows.extend(KeyCache::rows(self.cache.as_ref()));
         rows.extend(HashiCorpVault::rows(self.vault.as_ref()));
         rows
-    }
-}
-
-fn master_key(values: &Values, command: Option<String>) -> Result<Option<MasterKey>, ConfigError> {
-    let file = values.path("keys.master_key_file")?;
-    let transit = values.parse("keys.master_key_transit", "it is empty", |text| {
-        let text = text.trim();
-        (!text.is_empty()).then(|| text.to_owned())
-    })?;
-    let refused = |words: &str| Err(ConfigError::Together(words.to_owned()));
-    match (file, command, transit) {
-        (Some(_), Some(_), _) => {
-            refused("`keys.master_key_file` and `keys.master_key_command` are both set: remove one")
-        }
-        (_, Some(_), Some(_)) => refused(
-            "`keys.master_key_transit` does not go with `keys.master_key_command`: it opens what \
-             lies in `keys.master_key_file`",
-        ),
-        (None, None, Some(_)) => refused(
-            "`keys.master_key_transit` needs `keys.master_key_file`, where the sealed ring is or \
-             shall be: set it",
-        ),
-        (Some(file), None, Some(transit)) => Ok(Some(MasterKey::SealedFile { file, transit })),
-        (Some(file), None, None) => Ok(Some(MasterKey::File(file))),
-        (None, Some(command), None) => Ok(Some(MasterKey::Command(command))),
-        (None, None, None) => Ok(None),
     }
 }
 
@@ -268,13 +203,10 @@ fn one_of(algorithms: &[Algorithm]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Override, load};
+    use crate::config::load::loaded;
 
     fn algorithm(name: &str) -> Result<Algorithm, String> {
-        let overrides = [Override::new("keys.algorithm", name)];
-        load(None, &std::iter::empty().collect(), &overrides)
-            .map(|loaded| loaded.settings.keys.algorithm)
-            .map_err(|error| error.to_string())
+        loaded(&[("keys.algorithm", name)]).map(|settings| settings.keys.algorithm)
     }
 
     #[test]
@@ -296,16 +228,6 @@ mod tests {
         }
     }
 
-    fn loaded(overrides: &[(&str, &str)]) -> Result<Keys, String> {
-        let overrides: Vec<_> = overrides
-            .iter()
-            .map(|(key, value)| Override::new(*key, *value))
-            .collect();
-        load(None, &std::iter::empty().collect(), &overrides)
-            .map(|loaded| loaded.settings.keys)
-            .map_err(|error| error.to_string())
-    }
-
     #[test]
     fn transit_has_one_algorithm_and_kv_the_same_as_sealed() {
         let token = ("keys.vault.token_file", "token");
@@ -315,7 +237,7 @@ mod tests {
             if !algorithm.is_empty() {
                 all.push(("keys.algorithm", algorithm));
             }
-            loaded(&all).map(|keys| keys.algorithm)
+            loaded(&all).map(|settings| settings.keys.algorithm)
         };
         assert_eq!(with("vault-transit", ""), Ok(Algorithm::TransitRsaOaep256));
         let named = Algorithm::TransitRsaOaep256.as_str();
@@ -334,87 +256,5 @@ mod tests {
             Ok(Algorithm::RsaOaep256)
         );
         assert!(with("vault-kv", named).is_err());
-    }
-
-    #[test]
-    fn a_vault_needs_its_address_and_a_way_to_log_in() {
-        let kv = ("keys.backend", "vault-kv");
-        let address = ("keys.vault.address", "https://vault.example.com");
-        let token = ("keys.vault.token_file", "token");
-        let ring = ("keys.master_key_file", "ring");
-        let transit = ("keys.master_key_transit", "transit/master-key");
-        for (given, says) in [
-            (vec![kv], "needs `keys.vault.address`"),
-            (vec![kv, address], "needs `keys.vault.token_file`"),
-            (
-                vec![kv, address, ("keys.vault.auth", "approle")],
-                "needs `keys.vault.role_id`",
-            ),
-            (
-                vec![
-                    kv,
-                    address,
-                    ("keys.vault.auth", "approle"),
-                    ("keys.vault.role_id", "role"),
-                ],
-                "needs `keys.vault.secret_id_file`",
-            ),
-            (
-                vec![kv, address, ("keys.vault.auth", "ldap")],
-                "`token`, `approle` or `kubernetes` is needed",
-            ),
-            (
-                vec![address, ("keys.vault.token_file", "token")],
-                "`keys.backend` = \"sealed\"",
-            ),
-            (
-                vec![("keys.master_key_transit", "transit/master-key")],
-                "needs `keys.master_key_file`",
-            ),
-            (
-                vec![ring, transit],
-                "`keys.master_key_transit` needs `keys.vault.address`",
-            ),
-            (
-                vec![
-                    ring,
-                    transit,
-                    address,
-                    token,
-                    ("keys.vault.mount", "secret"),
-                ],
-                "`keys.vault.mount` is of no use with `keys.backend` = \"sealed\"",
-            ),
-            (
-                vec![kv, ring, transit, address, token],
-                "`keys.master_key_transit` goes with `keys.backend` = \"sealed\"",
-            ),
-            (
-                vec![("keys.master_key_command", "cat x"), transit],
-                "does not go with `keys.master_key_command`",
-            ),
-            (
-                vec![("keys.backend", "vault")],
-                "`vault-kv` or `vault-transit` is needed",
-            ),
-        ] {
-            let refused = loaded(&given).unwrap_err();
-            assert!(refused.contains(says), "{given:?}: {refused}");
-        }
-        let sealed = loaded(&[ring, transit, address, token]).unwrap();
-        assert_eq!(
-            sealed.master_key,
-            Some(MasterKey::SealedFile {
-                file: "ring".into(),
-                transit: "transit/master-key".to_owned()
-            })
-        );
-        let kubernetes = [
-            kv,
-            address,
-            ("keys.vault.auth", "kubernetes"),
-            ("keys.vault.role_id", "crypt-keeper"),
-        ];
-        loaded(&kubernetes).unwrap();
     }
 }

@@ -68,6 +68,18 @@ pub fn load(
     })
 }
 
+/// What is in force with nothing but these keys set; else what is said of them.
+#[cfg(test)]
+pub(super) fn loaded(given: &[(&str, &str)]) -> Result<Settings, String> {
+    let overrides: Vec<_> = given
+        .iter()
+        .map(|(key, value)| Override::new(*key, *value))
+        .collect();
+    load(None, &Environment::default(), &overrides)
+        .map(|loaded| loaded.settings)
+        .map_err(|error| error.to_string())
+}
+
 fn gather(
     file: Option<&Path>,
     environment: &Environment,

@@ -175,3 +175,91 @@ fn needed<T>(value: Option<T>, key: &str, method: &str) -> Result<T, ConfigError
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::MasterKey;
+    use crate::config::load::loaded;
+
+    #[test]
+    fn a_vault_needs_its_address_and_a_way_to_log_in() {
+        let kv = ("keys.backend", "vault-kv");
+        let address = ("keys.vault.address", "https://vault.example.com");
+        let token = ("keys.vault.token_file", "token");
+        let ring = ("keys.master_key_file", "ring");
+        let transit = ("keys.master_key_transit", "transit/master-key");
+        for (given, says) in [
+            (vec![kv], "needs `keys.vault.address`"),
+            (vec![kv, address], "needs `keys.vault.token_file`"),
+            (
+                vec![kv, address, ("keys.vault.auth", "approle")],
+                "needs `keys.vault.role_id`",
+            ),
+            (
+                vec![
+                    kv,
+                    address,
+                    ("keys.vault.auth", "approle"),
+                    ("keys.vault.role_id", "role"),
+                ],
+                "needs `keys.vault.secret_id_file`",
+            ),
+            (
+                vec![kv, address, ("keys.vault.auth", "ldap")],
+                "`token`, `approle` or `kubernetes` is needed",
+            ),
+            (
+                vec![address, ("keys.vault.token_file", "token")],
+                "`keys.backend` = \"sealed\"",
+            ),
+            (
+                vec![("keys.master_key_transit", "transit/master-key")],
+                "needs `keys.master_key_file`",
+            ),
+            (
+                vec![ring, transit],
+                "`keys.master_key_transit` needs `keys.vault.address`",
+            ),
+            (
+                vec![
+                    ring,
+                    transit,
+                    address,
+                    token,
+                    ("keys.vault.mount", "secret"),
+                ],
+                "`keys.vault.mount` is of no use with `keys.backend` = \"sealed\"",
+            ),
+            (
+                vec![kv, ring, transit, address, token],
+                "`keys.master_key_transit` goes with `keys.backend` = \"sealed\"",
+            ),
+            (
+                vec![("keys.master_key_command", "cat x"), transit],
+                "does not go with `keys.master_key_command`",
+            ),
+            (
+                vec![("keys.backend", "vault")],
+                "`vault-kv` or `vault-transit` is needed",
+            ),
+        ] {
+            let refused = loaded(&given).unwrap_err();
+            assert!(refused.contains(says), "{given:?}: {refused}");
+        }
+        let sealed = loaded(&[ring, transit, address, token]).unwrap();
+        assert_eq!(
+            sealed.keys.master_key,
+            Some(MasterKey::SealedFile {
+                file: "ring".into(),
+                transit: "transit/master-key".to_owned()
+            })
+        );
+        let kubernetes = [
+            kv,
+            address,
+            ("keys.vault.auth", "kubernetes"),
+            ("keys.vault.role_id", "crypt-keeper"),
+        ];
+        loaded(&kubernetes).unwrap();
+    }
+}
