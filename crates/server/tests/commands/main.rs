@@ -20,7 +20,6 @@ mod documents_and_audit;
 mod healthcheck;
 mod help;
 mod keys;
-mod keys_rewrap;
 mod master_key;
 mod on_postgres_and_s3;
 mod setup_and_migrate;
