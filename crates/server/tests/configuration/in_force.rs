@@ -1,10 +1,22 @@
 //! What is in force: defaults, file, environment, flags, in that order.
 
 use crypt_keeper_secret::ExposeSecret as _;
-use crypt_keeper_server::config::{BlobsBackend, LogFormat, MasterKey, MetadataBackend};
+use crypt_keeper_server::config::{BlobsBackend, LogFormat, MasterKey, MetadataBackend, Settings};
 use insta::assert_snapshot;
 
 use crate::Case;
+
+/// What is in force otherwise than with nothing said, line by line: `-` with nothing said, `+` here.
+/// Every key has its line, in the same order.
+fn differences(settings: &Settings) -> String {
+    let (usual, shown) = (Case::new("").settings().to_string(), settings.to_string());
+    assert_eq!(usual.lines().count(), shown.lines().count(), "{shown}");
+    let pairs = usual.lines().zip(shown.lines());
+    pairs
+        .filter(|(usual, shown)| usual != shown)
+        .map(|(usual, shown)| format!("- {usual}\n+ {shown}\n"))
+        .collect()
+}
 
 #[test]
 fn with_nothing_said_everything_is_embedded() {
@@ -125,54 +137,47 @@ fn every_section_from_a_file() {
     let command = MasterKey::Command("vault-read 'my key'".to_owned());
     assert_eq!(settings.keys.master_key, Some(command));
     assert_eq!(settings.log.format, LogFormat::Json);
-    assert_snapshot!(settings, @r#"
-    data_dir = "/srv/ck"
-    role = "full"
-    http.listen = "0.0.0.0:443"
-    http.public_url = "https://documents.example.com"
-    http.tls.cert_file = "/etc/ck/cert.pem"
-    http.tls.key_file = "/etc/ck/key.pem"
-    http.trusted_proxies = ["10.0.0.0/8", "192.0.2.7/32", "::1/128"]
-    http.allow_plain = false
-    metadata.backend = "postgres"
-    metadata.postgres.url = "postgres://[redacted]@db/ck?[redacted]"
-    # metadata.postgres.url_file is not set
-    metadata.postgres.pool_size = 20
-    # metadata.dynamodb.region is not set
-    # metadata.dynamodb.endpoint is not set
-    # metadata.dynamodb.table_prefix is not set
-    metadata.migrate_on_start = true
-    blobs.backend = "s3"
-    blobs.s3.bucket = "documents"
-    blobs.s3.region = "eu-central-1"
-    blobs.s3.endpoint = "http://minio:9000"
-    blobs.s3.public_endpoint = "https://s3.example.com"
-    blobs.s3.path_style = true
-    keys.backend = "sealed"
-    keys.algorithm = "CK-HPKE-XWING"
-    keys.scope = "shared"
-    keys.rotate_after = "90d"
-    keys.rewrap_rate = 500
-    # keys.backup_retention is not set
-    # keys.master_key_file is not set
-    keys.master_key_command = "vault-read [redacted]"
-    # keys.master_key_transit is not set
-    keys.sealed.url = "postgres://[redacted]@db/keys"
-    # keys.sealed.url_file is not set
-    keys.cache.soft_ttl = "10m"
-    keys.cache.hard_ttl = "1h"
-    # keys.vault.address is not set
-    # keys.vault.mount is not set
-    # keys.vault.namespace is not set
-    # keys.vault.ca_file is not set
-    # keys.vault.auth is not set
-    # keys.vault.auth_mount is not set
-    # keys.vault.token_file is not set
-    # keys.vault.role_id is not set
-    # keys.vault.secret_id_file is not set
-    v1.query_auth = true
-    log.format = "json"
-    log.filter = "info,crypt_keeper::access=warn"
+    assert_snapshot!(differences(&settings), @r#"
+    - data_dir = "./crypt-keeper-data"
+    + data_dir = "/srv/ck"
+    - http.listen = "127.0.0.1:8080"
+    + http.listen = "0.0.0.0:443"
+    - # http.public_url is not set
+    + http.public_url = "https://documents.example.com"
+    - # http.tls.cert_file is not set
+    + http.tls.cert_file = "/etc/ck/cert.pem"
+    - # http.tls.key_file is not set
+    + http.tls.key_file = "/etc/ck/key.pem"
+    - http.trusted_proxies = []
+    + http.trusted_proxies = ["10.0.0.0/8", "192.0.2.7/32", "::1/128"]
+    - metadata.backend = "sqlite"
+    + metadata.backend = "postgres"
+    - # metadata.postgres.url is not set
+    + metadata.postgres.url = "postgres://[redacted]@db/ck?[redacted]"
+    - # metadata.postgres.pool_size is not set
+    + metadata.postgres.pool_size = 20
+    - blobs.backend = "local"
+    + blobs.backend = "s3"
+    - # blobs.s3.bucket is not set
+    + blobs.s3.bucket = "documents"
+    - # blobs.s3.region is not set
+    + blobs.s3.region = "eu-central-1"
+    - # blobs.s3.endpoint is not set
+    + blobs.s3.endpoint = "http://minio:9000"
+    - # blobs.s3.public_endpoint is not set
+    + blobs.s3.public_endpoint = "https://s3.example.com"
+    - # blobs.s3.path_style is not set
+    + blobs.s3.path_style = true
+    - # keys.master_key_command is not set
+    + keys.master_key_command = "vault-read [redacted]"
+    - # keys.sealed.url is not set
+    + keys.sealed.url = "postgres://[redacted]@db/keys"
+    - v1.query_auth = false
+    + v1.query_auth = true
+    - log.format = "human"
+    + log.format = "json"
+    - log.filter = "info"
+    + log.filter = "info,crypt_keeper::access=warn"
     "#);
     let shown = format!("{settings} {settings:?}");
     for secret in ["s3cret", "t0p"] {
@@ -195,54 +200,27 @@ fn the_same_from_the_environment() {
         .env("BLOBS__S3__PATH_STYLE", "1")
         .env("KEYS__MASTER_KEY_FILE", "/run/secrets/master")
         .settings();
-    assert_snapshot!(settings, @r#"
-    data_dir = "007"
-    role = "full"
-    http.listen = "127.0.0.1:9000"
-    # http.public_url is not set
-    # http.tls.cert_file is not set
-    # http.tls.key_file is not set
-    http.trusted_proxies = ["10.0.0.0/8", "::1/128"]
-    http.allow_plain = false
-    metadata.backend = "postgres"
-    metadata.postgres.url = "postgres://[redacted]@h/d"
-    # metadata.postgres.url_file is not set
-    metadata.postgres.pool_size = 12
-    # metadata.dynamodb.region is not set
-    # metadata.dynamodb.endpoint is not set
-    # metadata.dynamodb.table_prefix is not set
-    metadata.migrate_on_start = true
-    blobs.backend = "s3"
-    blobs.s3.bucket = "123"
-    # blobs.s3.region is not set
-    # blobs.s3.endpoint is not set
-    # blobs.s3.public_endpoint is not set
-    blobs.s3.path_style = true
-    keys.backend = "sealed"
-    keys.algorithm = "CK-HPKE-XWING"
-    keys.scope = "shared"
-    keys.rotate_after = "90d"
-    keys.rewrap_rate = 500
-    # keys.backup_retention is not set
-    keys.master_key_file = "/run/secrets/master"
-    # keys.master_key_command is not set
-    # keys.master_key_transit is not set
-    # keys.sealed.url is not set
-    # keys.sealed.url_file is not set
-    keys.cache.soft_ttl = "10m"
-    keys.cache.hard_ttl = "1h"
-    # keys.vault.address is not set
-    # keys.vault.mount is not set
-    # keys.vault.namespace is not set
-    # keys.vault.ca_file is not set
-    # keys.vault.auth is not set
-    # keys.vault.auth_mount is not set
-    # keys.vault.token_file is not set
-    # keys.vault.role_id is not set
-    # keys.vault.secret_id_file is not set
-    v1.query_auth = false
-    log.format = "human"
-    log.filter = "info"
+    assert_snapshot!(differences(&settings), @r#"
+    - data_dir = "./crypt-keeper-data"
+    + data_dir = "007"
+    - http.listen = "127.0.0.1:8080"
+    + http.listen = "127.0.0.1:9000"
+    - http.trusted_proxies = []
+    + http.trusted_proxies = ["10.0.0.0/8", "::1/128"]
+    - metadata.backend = "sqlite"
+    + metadata.backend = "postgres"
+    - # metadata.postgres.url is not set
+    + metadata.postgres.url = "postgres://[redacted]@h/d"
+    - # metadata.postgres.pool_size is not set
+    + metadata.postgres.pool_size = 12
+    - blobs.backend = "local"
+    + blobs.backend = "s3"
+    - # blobs.s3.bucket is not set
+    + blobs.s3.bucket = "123"
+    - # blobs.s3.path_style is not set
+    + blobs.s3.path_style = true
+    - # keys.master_key_file is not set
+    + keys.master_key_file = "/run/secrets/master"
     "#);
 }
 
