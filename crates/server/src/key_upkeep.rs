@@ -109,11 +109,15 @@ impl KeyUpkeep {
             metrics,
         } = self;
         let calls = Calls { clock, entropy };
-        tokio::join!(keep_up_again_and_again(&keep_up, &calls, &metrics), async {
+        let rewrapping = async {
             if let Some(rewrap) = rewrap {
                 rewrap_again_and_again(rewrap, &calls, &metrics).await;
             }
-        },);
+        };
+        tokio::join!(
+            keep_up_again_and_again(&keep_up, &calls, &metrics),
+            rewrapping
+        );
     }
 }
 

@@ -8,10 +8,10 @@ use crate::error::StartError;
 /// # Errors
 /// [`StartError::NotCompiledIn`] names the first of them, and its cargo feature.
 pub fn check_compiled_in(settings: &Settings) -> Result<(), StartError> {
-    let (store, has_store) = match settings.metadata.backend {
-        MetadataBackend::Sqlite => ("sqlite", cfg!(feature = "sqlite")),
-        MetadataBackend::Postgres(_) => ("postgres", cfg!(feature = "postgres")),
-        MetadataBackend::DynamoDb(_) => ("dynamodb", cfg!(feature = "dynamo")),
+    let (has_store, store, store_feature) = match settings.metadata.backend {
+        MetadataBackend::Sqlite => (cfg!(feature = "sqlite"), "sqlite", "sqlite"),
+        MetadataBackend::Postgres(_) => (cfg!(feature = "postgres"), "postgres", "postgres"),
+        MetadataBackend::DynamoDb(_) => (cfg!(feature = "dynamo"), "dynamodb", "dynamo"),
     };
     let has_objects = match settings.blobs.backend {
         BlobsBackend::Local => true,
@@ -21,15 +21,11 @@ pub fn check_compiled_in(settings: &Settings) -> Result<(), StartError> {
         KeysBackend::Sealed => true,
         KeysBackend::VaultKv | KeysBackend::VaultTransit => cfg!(feature = "vault"),
     };
-    let feature = match settings.metadata.backend {
-        MetadataBackend::DynamoDb(_) => "dynamo",
-        MetadataBackend::Sqlite | MetadataBackend::Postgres(_) => store,
-    };
     let has_key_store = settings.keys.sealed_url.is_none() || cfg!(feature = "postgres");
     let master_key = settings.keys.master_key.as_ref();
     let ring_is_sealed = matches!(master_key, Some(MasterKey::SealedFile { .. }));
     let lacking = [
-        (has_store, "metadata.backend", store, feature),
+        (has_store, "metadata.backend", store, store_feature),
         (
             has_key_store,
             "keys.sealed.url",

@@ -161,19 +161,15 @@ impl Vault {
     }
 }
 
-/// The vault over the key store and the registry.
+/// The vault over the key store and the registry, for [`KeysBackend::Sealed`].
 ///
 /// # Errors
-/// [`StartError::OtherVault`] if another is configured; [`StartError::IngestRole`];
-/// [`StartError::System`] if there are no threads to be had.
+/// [`StartError::IngestRole`]; [`StartError::System`] if there are no threads to be had.
 pub fn open_sealed(
     settings: &Settings,
     stores: &Stores,
     master_keys: &MasterKeys,
 ) -> Result<Arc<SealedVault>, StartError> {
-    if settings.keys.backend != KeysBackend::Sealed {
-        return Err(StartError::OtherVault(settings.keys.backend.as_str()));
-    }
     let private_keys = stores.private_keys.as_ref().ok_or(StartError::IngestRole)?;
     let vault = SealedVault::new(
         Arc::clone(&stores.registry),

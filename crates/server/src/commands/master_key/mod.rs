@@ -104,12 +104,8 @@ impl Ring {
         }
     }
 
-    /// Puts a new key first into the file; its id.
-    async fn add_key(
-        &self,
-        admin: &Administration,
-        file: &mut RingFile,
-    ) -> Result<MasterKeyId, Failure> {
+    /// Puts a new key first into the file.
+    async fn add_key(&self, admin: &Administration, file: &mut RingFile) -> Result<(), Failure> {
         let key = MasterKey::generate().map_err(StartError::part("master key"))?;
         let id = key.id();
         let Some(source) = self.keys.source() else {
@@ -119,8 +115,7 @@ impl Ring {
         let line = source.line_of(key).await.map_err(failed)?;
         write_down(admin, AuditAction::MasterKeyAdded, id).await?;
         file.prepend_line(&line).map_err(failed)?;
-        self.reload().await?;
-        Ok(id)
+        self.reload().await
     }
 
     /// The key that seals.
