@@ -9,7 +9,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use crate::error::{CallError, Fault};
-use crate::items::Item;
+use crate::expression::Expression;
+use crate::items::{ITEM, Item, text};
 use crate::retry::Retry;
 use crate::tables::TableNames;
 
@@ -75,6 +76,56 @@ impl Calls {
             self.get_batch(table, keys.to_vec(), &mut found).await?;
         }
         Ok(found)
+    }
+
+    /// The items of a collection whose sort keys begin like this, in their order, as all
+    /// acknowledged writes have left them.
+    pub(crate) async fn beginning_with(
+        &self,
+        table: &str,
+        id: &str,
+        prefix: &str,
+    ) -> Result<Vec<Item>, CallError> {
+        let mut found = Vec::new();
+        let mut from = None;
+        loop {
+            let request = self
+                .client
+                .query()
+                .table_name(table)
+                .consistent_read(true)
+                .key_condition_expression("id = :id AND begins_with(#item, :prefix)")
+                .expression_attribute_names("#item", ITEM)
+                .expression_attribute_values(":id", text(id))
+                .expression_attribute_values(":prefix", text(prefix))
+                .set_exclusive_start_key(from);
+            let answer = call("Query", table, || request.clone().send()).await?;
+            found.extend(answer.items.unwrap_or_default());
+            from = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            if from.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Changes an item that meets a condition.
+    pub(crate) async fn update(
+        &self,
+        table: &str,
+        key: Item,
+        change: &Expression,
+    ) -> Result<(), CallError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(table)
+            .set_key(Some(key))
+            .update_expression(&change.update)
+            .condition_expression(&change.condition)
+            .set_expression_attribute_names(change.names())
+            .set_expression_attribute_values(change.values());
+        call("UpdateItem", table, || request.clone().send()).await?;
+        Ok(())
     }
 
     async fn get_batch(

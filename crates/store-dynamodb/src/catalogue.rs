@@ -19,7 +19,7 @@ use crate::expression::Expression;
 use crate::items::{Item, Reader, Writer, key, number, text};
 use crate::query::Range;
 use crate::schema::MADE_FOR_REQUEST_WITHIN;
-use crate::tables::Kind;
+use crate::tables::{Kind, partition_name};
 
 const SCHEMA: &str = "schema";
 const PARTITIONS: &str = "partitions";
@@ -96,16 +96,7 @@ impl Catalogue {
             .make_table(&documents, Kind::Documents, within)
             .await?;
         let change = Expression::is_there().set("state", Some(text(MADE)));
-        let request = calls
-            .client
-            .update_item()
-            .table_name(&table)
-            .set_key(Some(item_key))
-            .update_expression(&change.update)
-            .condition_expression(&change.condition)
-            .set_expression_attribute_names(change.names())
-            .set_expression_attribute_values(change.values());
-        call("UpdateItem", &table, || request.clone().send()).await?;
+        calls.update(&table, item_key, &change).await?;
         Ok(made)
     }
 
@@ -194,12 +185,6 @@ async fn put_if_new(calls: &Calls, table: &str, item: Item) -> Result<(), CallEr
 
 pub(crate) fn condition_failed(error: &CallError) -> bool {
     error.fault == Fault::ConditionFailed
-}
-
-/// As tables are named: texts in order of class and period.
-fn partition_name(partition: Partition) -> String {
-    let class = partition.class().number();
-    format!("{class:03}-{}", partition.start().format("%Y%m%d"))
 }
 
 fn partition_named(name: &str) -> Option<Partition> {

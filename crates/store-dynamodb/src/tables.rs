@@ -53,10 +53,14 @@ impl TableNames {
 
     /// Documents and entries of a partition: `<prefix>documents-<class, 3 digits>-<YYYYMMDD>`.
     pub(crate) fn documents(&self, partition: Partition) -> String {
-        let class = partition.class().number();
-        let start = partition.start().format("%Y%m%d");
-        self.name(&format!("documents-{class:03}-{start}"))
+        self.name(&format!("documents-{}", partition_name(partition)))
     }
+}
+
+/// `<class, 3 digits>-<YYYYMMDD>`: in order of class and period.
+pub(crate) fn partition_name(partition: Partition) -> String {
+    let class = partition.class().number();
+    format!("{class:03}-{}", partition.start().format("%Y%m%d"))
 }
 
 /// What a table is.

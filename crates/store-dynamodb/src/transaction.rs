@@ -1,7 +1,8 @@
 //! Acts of several items that take place whole or not at all.
 
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::TransactWriteItemBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use crypt_keeper_domain::model::{Record, Timestamp};
 use crypt_keeper_domain::ports::{Clock, StoreError};
@@ -50,21 +51,18 @@ impl<P: Copy> Transaction<P> {
         self.insert_unless_there(Some(part), table, item)
     }
 
-    fn insert_unless_there(mut self, part: Option<P>, table: &str, item: Item) -> Self {
+    fn insert_unless_there(self, part: Option<P>, table: &str, item: Item) -> Self {
         let put = Put::builder()
             .table_name(table)
             .set_item(Some(item))
             .condition_expression(IS_NEW)
             .build();
-        match put {
-            Ok(put) => self.push(part, TransactWriteItem::builder().put(put).build()),
-            Err(error) => self.break_off(table, &error),
-        }
-        self
+        let item = put.map(|put| TransactWriteItem::builder().put(put));
+        self.with(part, table, item)
     }
 
     /// Writes an item in the place of one that meets a condition.
-    pub(crate) fn replace(mut self, part: P, table: &str, item: Item, when: &Expression) -> Self {
+    pub(crate) fn replace(self, part: P, table: &str, item: Item, when: &Expression) -> Self {
         let put = Put::builder()
             .table_name(table)
             .set_item(Some(item))
@@ -72,15 +70,12 @@ impl<P: Copy> Transaction<P> {
             .set_expression_attribute_names(when.names())
             .set_expression_attribute_values(when.values())
             .build();
-        match put {
-            Ok(put) => self.push(Some(part), TransactWriteItem::builder().put(put).build()),
-            Err(error) => self.break_off(table, &error),
-        }
-        self
+        let item = put.map(|put| TransactWriteItem::builder().put(put));
+        self.with(Some(part), table, item)
     }
 
     /// Changes attributes of an item that meets a condition.
-    pub(crate) fn update(mut self, part: P, table: &str, key: Item, change: &Expression) -> Self {
+    pub(crate) fn update(self, part: P, table: &str, key: Item, change: &Expression) -> Self {
         let update = Update::builder()
             .table_name(table)
             .set_key(Some(key))
@@ -89,18 +84,12 @@ impl<P: Copy> Transaction<P> {
             .set_expression_attribute_names(change.names())
             .set_expression_attribute_values(change.values())
             .build();
-        match update {
-            Ok(update) => self.push(
-                Some(part),
-                TransactWriteItem::builder().update(update).build(),
-            ),
-            Err(error) => self.break_off(table, &error),
-        }
-        self
+        let item = update.map(|update| TransactWriteItem::builder().update(update));
+        self.with(Some(part), table, item)
     }
 
     /// Deletes an item that meets a condition.
-    pub(crate) fn delete(mut self, part: P, table: &str, key: Item, when: &Expression) -> Self {
+    pub(crate) fn delete(self, part: P, table: &str, key: Item, when: &Expression) -> Self {
         let delete = Delete::builder()
             .table_name(table)
             .set_key(Some(key))
@@ -108,18 +97,12 @@ impl<P: Copy> Transaction<P> {
             .set_expression_attribute_names(when.names())
             .set_expression_attribute_values(when.values())
             .build();
-        match delete {
-            Ok(delete) => self.push(
-                Some(part),
-                TransactWriteItem::builder().delete(delete).build(),
-            ),
-            Err(error) => self.break_off(table, &error),
-        }
-        self
+        let item = delete.map(|delete| TransactWriteItem::builder().delete(delete));
+        self.with(Some(part), table, item)
     }
 
     /// Takes place only if an item that it does not change meets a condition.
-    pub(crate) fn check(mut self, part: P, table: &str, key: Item, when: &Expression) -> Self {
+    pub(crate) fn check(self, part: P, table: &str, key: Item, when: &Expression) -> Self {
         let check = ConditionCheck::builder()
             .table_name(table)
             .set_key(Some(key))
@@ -127,14 +110,8 @@ impl<P: Copy> Transaction<P> {
             .set_expression_attribute_names(when.names())
             .set_expression_attribute_values(when.values())
             .build();
-        match check {
-            Ok(check) => self.push(
-                Some(part),
-                TransactWriteItem::builder().condition_check(check).build(),
-            ),
-            Err(error) => self.break_off(table, &error),
-        }
-        self
+        let item = check.map(|check| TransactWriteItem::builder().condition_check(check));
+        self.with(Some(part), table, item)
     }
 
     /// Writes the audit entry. `round` counts how often the act was computed anew: another
@@ -155,12 +132,19 @@ impl<P: Copy> Transaction<P> {
         self
     }
 
-    fn push(&mut self, part: Option<P>, item: TransactWriteItem) {
-        self.parts.push((part, item));
-    }
-
-    fn break_off(&mut self, table: &str, error: &dyn std::error::Error) {
-        self.broken.get_or_insert(refused(CALL, table, error));
+    fn with(
+        mut self,
+        part: Option<P>,
+        table: &str,
+        item: Result<TransactWriteItemBuilder, BuildError>,
+    ) -> Self {
+        match item {
+            Ok(item) => self.parts.push((part, item.build())),
+            Err(error) => {
+                self.broken.get_or_insert(refused(CALL, table, &error));
+            }
+        }
+        self
     }
 
     /// Sends it until it is answered, or trying again is of no use; never after `until`.

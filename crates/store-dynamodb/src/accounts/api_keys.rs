@@ -3,12 +3,12 @@ use crypt_keeper_domain::model::{
 };
 use crypt_keeper_domain::ports::{ApiKeyInsert, Change, StoreError};
 
-use crate::calls::{Calls, call};
+use crate::calls::Calls;
 use crate::error::unavailable;
 use crate::expression::Expression;
 use crate::items::{
-    ITEM, Reader, api_key, api_key_item, api_key_key, api_key_reference, api_key_references,
-    number, referenced_api_key, text, time, user, user_key,
+    Reader, api_key, api_key_item, api_key_key, api_key_reference, api_key_references, number,
+    referenced_api_key, time, user, user_key,
 };
 use crate::retry::Retry;
 use crate::store::Core;
@@ -105,28 +105,13 @@ impl Core {
     pub(crate) async fn list_api_keys(&self, of: &UserId) -> Result<Vec<ApiKey>, StoreError> {
         let table = self.calls.tables.accounts();
         let (collection, references) = api_key_references(*of);
-        let mut keys = Vec::new();
-        let mut from = None;
-        loop {
-            let request = self
-                .calls
-                .client
-                .query()
-                .table_name(&table)
-                .consistent_read(true)
-                .key_condition_expression("id = :id AND begins_with(#item, :references)")
-                .expression_attribute_names("#item", ITEM)
-                .expression_attribute_values(":id", text(&collection))
-                .expression_attribute_values(":references", text(&references))
-                .set_exclusive_start_key(from);
-            let answer = call("Query", &table, || request.clone().send()).await?;
-            for item in answer.items.unwrap_or_default() {
-                keys.push(api_key_key(referenced_api_key(&item)?));
-            }
-            from = answer.last_evaluated_key.filter(|key| !key.is_empty());
-            if from.is_none() {
-                break;
-            }
+        let named = self
+            .calls
+            .beginning_with(&table, &collection, &references)
+            .await?;
+        let mut keys = Vec::with_capacity(named.len());
+        for item in &named {
+            keys.push(api_key_key(referenced_api_key(item)?));
         }
         let found = self.calls.get_all(&table, keys).await?;
         let mut keys: Vec<ApiKey> = found.iter().map(api_key).collect::<Result<_, _>>()?;

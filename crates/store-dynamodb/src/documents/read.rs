@@ -1,12 +1,9 @@
 use crypt_keeper_domain::model::{DocumentId, Entry, Principal};
 use crypt_keeper_domain::ports::{Found, StoreError};
 
-use crate::calls::call;
 use crate::catalogue::Catalogue;
 use crate::error::StoreOrCall;
-use crate::items::{
-    DOCUMENT, DocumentItem, ENTRIES, ITEM, Reader, document_key, entry, entry_key, text,
-};
+use crate::items::{DOCUMENT, DocumentItem, ENTRIES, ITEM, Reader, document_key, entry, entry_key};
 use crate::store::Core;
 
 /// A document's item, and some of its entries.
@@ -84,28 +81,9 @@ impl Core {
 
     async fn read_entries(&self, id: DocumentId) -> Result<Vec<Entry>, StoreOrCall> {
         let table = self.calls.tables.documents(id.partition());
-        let mut entries = Vec::new();
-        let mut from = None;
-        loop {
-            let request = self
-                .calls
-                .client
-                .query()
-                .table_name(&table)
-                .consistent_read(true)
-                .key_condition_expression("id = :id AND begins_with(#item, :entries)")
-                .expression_attribute_names("#item", ITEM)
-                .expression_attribute_values(":id", text(id.to_string()))
-                .expression_attribute_values(":entries", text(ENTRIES))
-                .set_exclusive_start_key(from);
-            let answer = call("Query", &table, || request.clone().send()).await?;
-            for item in answer.items.unwrap_or_default() {
-                entries.push(entry(&item)?);
-            }
-            from = answer.last_evaluated_key.filter(|key| !key.is_empty());
-            if from.is_none() {
-                return Ok(entries);
-            }
-        }
+        let id = id.to_string();
+        let items = self.calls.beginning_with(&table, &id, ENTRIES).await?;
+        let entries: Result<_, StoreError> = items.iter().map(entry).collect();
+        Ok(entries?)
     }
 }

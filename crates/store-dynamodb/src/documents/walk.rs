@@ -6,7 +6,6 @@ use crypt_keeper_domain::model::{DocumentId, DocumentState, Partition, Serial};
 use crypt_keeper_domain::ports::{StoreError, WalkStep, Walked, Wraps};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::calls::call;
 use crate::catalogue::{Catalogue, condition_failed};
 use crate::error::StoreOrCall;
 use crate::expression::Expression;
@@ -152,18 +151,8 @@ impl Core {
         let change = Expression::is_there()
             .and_is("key_exposed", Some(AttributeValue::Bool(false)))
             .set("key_exposed", Some(AttributeValue::Bool(true)));
-        let request = self
-            .calls
-            .client
-            .update_item()
-            .table_name(&table)
-            .set_key(Some(document_key(id)))
-            .update_expression(&change.update)
-            .condition_expression(&change.condition)
-            .set_expression_attribute_names(change.names())
-            .set_expression_attribute_values(change.values());
-        match call("UpdateItem", &table, || request.clone().send()).await {
-            Ok(_) => Ok(true),
+        match self.calls.update(&table, document_key(id), &change).await {
+            Ok(()) => Ok(true),
             Err(error) if condition_failed(&error) => Ok(false),
             Err(error) => Err(error.into()),
         }
