@@ -264,7 +264,14 @@ fn committed_or_conflict<P: Copy>(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use aws_config::{BehaviorVersion, SdkConfig};
+    use crypt_keeper_domain::memory::ManualClock;
+
     use super::*;
+    use crate::config::DynamoDbConfig;
+    use crate::tables::TableNames;
 
     fn codes(codes: &[&str]) -> Vec<String> {
         codes.iter().map(|code| (*code).to_owned()).collect()
@@ -295,5 +302,39 @@ mod tests {
         ] {
             assert_eq!(of_cancellation(&codes(given)), fault, "{given:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_sent_once_what_it_was_decided_by_is_too_old() {
+        // Whatever is sent there is refused.
+        let config = DynamoDbConfig {
+            endpoint: Some("http://127.0.0.1:1".to_owned()),
+            ..DynamoDbConfig::default()
+        };
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .build();
+        let calls = Calls {
+            client: config.client(&sdk).unwrap(),
+            tables: TableNames::new(&config.table_prefix),
+        };
+        let noon = Timestamp::from_millis(1_772_366_400_000);
+        let clock = ManualClock::new(noon);
+        let commit = async || {
+            let until = Until {
+                clock: &clock,
+                moment: noon,
+            };
+            let act = Transaction::<()>::new();
+            act.commit(&calls, Some(until)).await.unwrap_err()
+        };
+        let too_old = "the act took so long that what it was decided by is too old";
+        let words = |error: StoreError| match error {
+            StoreError::Unavailable(why) | StoreError::Backend(why) => why.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_ne!(words(commit().await), too_old);
+        clock.advance(Duration::from_micros(1));
+        assert_eq!(words(commit().await), too_old);
     }
 }
