@@ -9,8 +9,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -123,30 +121,11 @@ fn rotate_killed_after(server: &Server, steps: usize, wait: bool) -> bool {
     if !wait {
         words.push("--no-wait");
     }
-    let mut command = server.installation.command(&words);
-    let child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = child.unwrap();
     let mut sealed = 0;
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
+    server.installation.killed_once(&words, |event| {
         sealed += usize::from(event["anew"] == true);
-        if sealed >= steps {
-            break;
-        }
-    }
-    // If it waits for nothing more, it may be at its end by now: then this does nothing.
-    let _ = child.kill();
-    let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() || output.status.code().is_none(),
-        "{}: {errors}",
-        output.status
-    );
-    output.status.success()
+        sealed >= steps
+    })
 }
 
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {

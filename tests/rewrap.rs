@@ -9,9 +9,7 @@
 )]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -147,31 +145,13 @@ fn open_as_before(ckc: &Ckc, files: &[(String, Vec<u8>)]) {
 /// Runs `keys rewrap` and kills it -9 after so many batches; whether it came to its end before.
 fn rewrap_killed_after(installation: &Installation, serial: &str, batches: usize) -> bool {
     let words = ["keys", "rewrap", serial, "--batch-size", "20", "--json"];
-    let child = installation
-        .command(&words)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = child.unwrap();
     let mut told = 0;
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        let event = json(&line.unwrap());
+    // In the middle of the next batch.
+    installation.killed_once(&words, |event| {
         assert_ne!(event["event"], "failed", "{event}");
         told += usize::from(event["event"] == "progress");
-        if told >= batches {
-            break;
-        }
-    }
-    // In the middle of the next batch, or at its end by now: then this does nothing.
-    let _ = child.kill();
-    let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() || output.status.code().is_none(),
-        "{}: {errors}",
-        output.status
-    );
-    output.status.success()
+        told >= batches
+    })
 }
 
 fn rewraps_under_load(parts: &Parts, what: &str) {

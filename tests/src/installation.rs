@@ -1,11 +1,13 @@
 //! A configured service that need not run: its folder, its settings, the commands of its operator.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use crypt_keeper_test_services::{PortLease, PostgresAccess};
+use serde_json::Value;
 
 use crate::{Database, Parts, binaries, random};
 
@@ -253,6 +255,35 @@ impl Installation {
             String::from_utf8_lossy(&output.stderr),
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Runs a command that prints a JSON object a line, and kills it -9 once it has printed enough;
+    /// whether it came to its end before.
+    ///
+    /// # Panics
+    /// If it fails, or prints something else.
+    pub fn killed_once(&self, arguments: &[&str], mut enough: impl FnMut(&Value) -> bool) -> bool {
+        let mut command = self.command(arguments);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the command starts");
+        let printed = BufReader::new(child.stdout.take().expect("a pipe"));
+        for line in printed.lines() {
+            let line = line.expect("a line");
+            if enough(&serde_json::from_str(&line).expect("JSON")) {
+                break;
+            }
+        }
+        // It may be at its end by now: then this does nothing.
+        let _ = child.kill();
+        let output = child.wait_with_output().expect("the command ends");
+        assert!(
+            output.status.success() || output.status.code().is_none(),
+            "crypt-keeper {}: {}\n{}",
+            arguments.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stderr),
+        );
+        output.status.success()
     }
 }
 
