@@ -48,7 +48,7 @@ impl DynamoDbAccess {
     /// A prefix of table names that no other test has.
     ///
     /// # Errors
-    /// [`Error::Other`] if there is no entropy to be had.
+    /// [`Error::Other`](crate::Error::Other) if there is no entropy to be had.
     pub fn fresh_prefix(&self) -> Result<String> {
         Ok(format!("t{}-", random::hex(12)?))
     }
@@ -159,7 +159,7 @@ impl DynamoDb {
     /// What it has logged.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`](crate::Error::File).
     pub fn log(&self) -> Result<String> {
         self.service.log()
     }
@@ -174,7 +174,7 @@ impl DynamoDb {
     /// removes the folder that is returned.
     ///
     /// # Errors
-    /// [`Error::Other`] if it does not run.
+    /// [`Error::Other`](crate::Error::Other) if it does not run.
     pub fn leave_running(mut self) -> Result<(ProcessIdentity, PathBuf)> {
         let identity = self.service.release()?;
         let path = self.folder.path().to_owned();
