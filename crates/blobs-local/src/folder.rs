@@ -14,7 +14,7 @@ const FILE_MODE: u32 = 0o600;
 /// No upload takes so long: its URL has expired, and no connection lives a day.
 const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often folders are made again if deletions take them away under an upload.
-const PUBLISH_ATTEMPTS: usize = 20;
+pub(crate) const PUBLISH_ATTEMPTS: usize = 20;
 /// One block of most file systems.
 const PROBE_LENGTH: usize = 4096;
 
@@ -71,12 +71,19 @@ impl Folder {
 
     /// A file for an upload on its way; removed on drop.
     pub(crate) fn new_incoming(&self) -> Result<NamedTempFile, FolderError> {
-        tempfile::Builder::new()
-            .prefix("upload-")
-            .suffix(".part")
-            .rand_bytes(16)
+        incoming()
             .permissions(Permissions::from_mode(FILE_MODE))
             .tempfile_in(&self.incoming)
+            .map_err(|error| FolderError::new("make a file in", &self.incoming, error))
+    }
+
+    /// The same, made by `make` under the path it is given.
+    pub(crate) fn new_incoming_by<F>(
+        &self,
+        make: impl FnMut(&Path) -> io::Result<F>,
+    ) -> Result<NamedTempFile<F>, FolderError> {
+        incoming()
+            .make_in(&self.incoming, make)
             .map_err(|error| FolderError::new("make a file in", &self.incoming, error))
     }
 
@@ -118,7 +125,7 @@ impl Folder {
     /// A folder that was there before may have been made a moment ago, by an upload that has not
     /// flushed its parent yet: all are flushed, from the object up. One that is gone went with
     /// the object, in a deletion since.
-    fn flush(&self, folders: &[PathBuf]) -> Result<(), FolderError> {
+    pub(crate) fn flush(&self, folders: &[PathBuf]) -> Result<(), FolderError> {
         for folder in folders.iter().rev() {
             flush_if_there(folder)?;
         }
@@ -126,7 +133,7 @@ impl Folder {
     }
 
     /// Makes the folders above a key, one by one below `objects`; all of them, the top one first.
-    fn make_folders(&self, key: &ObjectKey) -> Result<Vec<PathBuf>, FolderError> {
+    pub(crate) fn make_folders(&self, key: &ObjectKey) -> Result<Vec<PathBuf>, FolderError> {
         let mut folders = vec![self.objects.clone()];
         let mut path = self.objects.clone();
         let parents = key.as_str().rsplit_once('/').map_or("", |(above, _)| above);
@@ -184,11 +191,17 @@ impl Folder {
             .map_err(|error| FolderError::new("remove", &path, error))
     }
 
-    fn require_objects(&self) -> Result<(), FolderError> {
+    pub(crate) fn require_objects(&self) -> Result<(), FolderError> {
         fs::metadata(&self.objects)
             .map(|_| ())
             .map_err(|error| FolderError::new("find the folder", &self.objects, error))
     }
+}
+
+fn incoming() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("upload-").suffix(".part").rand_bytes(16);
+    builder
 }
 
 struct Removed {

@@ -9,9 +9,12 @@
 //!    after [`requested_range`] has said which;
 //! 3. on [`Permit::Put`], feeds the body to [`LocalBlobs::begin_write`]'s [`ObjectWriter`].
 //!
+//! [`ObjectCopy`](crypt_keeper_domain::ports::ObjectCopy) gives an object a second name.
+//!
 //! An object is written once: to a temporary file, flushed to the disk, then named, and never
 //! overwritten. Query strings of these URLs are permissions: they do not belong in logs.
 
+mod copy;
 mod error;
 mod folder;
 mod headers;

@@ -51,7 +51,7 @@ impl S3Blobs {
         }
     }
 
-    async fn abort_upload(&self, key: &str, id: &str) -> Result<(), S3Error> {
+    pub(crate) async fn abort_upload(&self, key: &str, id: &str) -> Result<(), S3Error> {
         let aborted = self
             .calls
             .abort_multipart_upload()

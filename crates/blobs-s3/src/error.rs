@@ -57,6 +57,9 @@ pub enum Fault {
     /// The clocks differ too much.
     #[error("this machine's clock and the store's differ too much: set the clock")]
     ClockSkew,
+    /// The object was replaced while it was copied.
+    #[error("the object changed meanwhile: try again")]
+    Changed,
     /// The bucket is elsewhere.
     #[error("the bucket is in another region: set its region")]
     OtherRegion,
@@ -71,7 +74,11 @@ impl Fault {
     pub fn may_pass(self) -> bool {
         matches!(
             self,
-            Self::Unreachable | Self::TimedOut | Self::Busy | Self::CredentialsSource
+            Self::Unreachable
+                | Self::TimedOut
+                | Self::Busy
+                | Self::CredentialsSource
+                | Self::Changed
         )
     }
 }
@@ -146,6 +153,7 @@ pub(crate) fn of_answer(status: u16, code: Option<&str>) -> Fault {
         | "ThrottlingException"
         | "RequestLimitExceeded"
         | "OperationAborted" => Fault::Busy,
+        "PreconditionFailed" => Fault::Changed,
         _ => of_status(status),
     }
 }
@@ -170,6 +178,7 @@ mod tests {
     fn answers_are_told_apart_by_code_and_then_by_status() {
         for (status, code, fault) in [
             (503, Some("SlowDown"), Fault::Busy),
+            (412, Some("PreconditionFailed"), Fault::Changed),
             (500, Some("InternalError"), Fault::Busy),
             (502, None, Fault::Busy),
             (429, None, Fault::Busy),

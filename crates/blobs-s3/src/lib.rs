@@ -2,7 +2,8 @@
 //!
 //! [`S3Blobs`] is the [`BlobStore`](crypt_keeper_domain::ports::BlobStore). Objects never pass
 //! through this service: clients PUT and GET them by presigned URLs, signed here without asking the
-//! store. Credentials come by the AWS chain: environment, profile, web identity, ECS, EC2.
+//! store; for a legal hold the store copies them within itself
+//! ([`ObjectCopy`](crypt_keeper_domain::ports::ObjectCopy)). Credentials come by the AWS chain: environment, profile, web identity, ECS, EC2.
 //!
 //! What the credentials must allow, on the bucket: `s3:PutObject`, `s3:GetObject`, `s3:ListBucket`;
 //! to delete, `s3:DeleteObject`, `s3:DeleteObjectVersion`, `s3:ListBucketVersions`,
@@ -10,6 +11,7 @@
 
 mod clock_skew;
 mod config;
+mod copy;
 mod delete;
 mod error;
 mod presign;
@@ -19,6 +21,7 @@ mod store;
 
 pub use clock_skew::ClockSkew;
 pub use config::{S3Config, S3ConfigError};
+pub use copy::CopySizes;
 pub use error::{Fault, S3Error};
 pub use setup::BucketSetup;
 pub use store::S3Blobs;

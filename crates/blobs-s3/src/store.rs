@@ -12,6 +12,7 @@ use crypt_keeper_domain::ports::{
 use tokio::runtime::Handle;
 
 use crate::config::{S3Config, S3ConfigError};
+use crate::copy::CopySizes;
 use crate::error::{Call, Fault, S3Error};
 
 /// A bucket of an S3 server.
@@ -26,6 +27,7 @@ pub struct S3Blobs {
     pub(crate) calls: Client,
     pub(crate) signs: Client,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) copy_sizes: CopySizes,
     runtime: Handle,
 }
 
@@ -61,6 +63,7 @@ impl S3Blobs {
             calls: clients.calls,
             signs: clients.signs,
             clock,
+            copy_sizes: CopySizes::default(),
             runtime,
         })
     }
@@ -93,7 +96,7 @@ impl S3Blobs {
         }
     }
 
-    async fn head_object(&self, key: &str) -> Result<Option<ObjectInfo>, S3Error> {
+    pub(crate) async fn head_object(&self, key: &str) -> Result<Option<ObjectInfo>, S3Error> {
         let sent = self
             .calls
             .head_object()

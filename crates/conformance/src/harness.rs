@@ -4,7 +4,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{Algorithm, Timestamp};
 use crypt_keeper_domain::ports::{
-    Accounts, AuditLog, BlobStore, KeyRegistry, KeyVault, MetadataStore, PrivateKeys,
+    Accounts, AuditLog, BlobStore, KeyRegistry, KeyVault, MetadataStore, ObjectCopy, PrivateKeys,
 };
 
 /// An adapter made ready for one law, empty and alone: a database, a bucket, a mount of its own.
@@ -104,6 +104,12 @@ pub trait BlobStoreHarness: Harness {
 
     /// Whether a URL to PUT to is held to its greatest length.
     fn bounds_length(&self) -> bool;
+}
+
+/// An object store that makes copies within itself.
+pub trait ObjectCopyHarness: BlobStoreHarness {
+    /// What copies.
+    fn object_copy(&self) -> Arc<dyn ObjectCopy>;
 }
 
 /// What a bare client is answered.

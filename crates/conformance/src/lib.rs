@@ -36,13 +36,15 @@ pub mod key_registry;
 pub mod key_vault;
 mod laws;
 pub mod metadata_store;
+pub mod object_copy;
 pub mod outage;
 pub mod private_keys;
 pub mod row_locks;
 mod scene;
 
 pub use harness::{
-    BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, PrivateKeysHarness, Store, StoreHarness,
+    BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, ObjectCopyHarness, PrivateKeysHarness,
+    Store, StoreHarness,
 };
 pub use laws::uphold;
 pub use outage::Outage;

@@ -11,13 +11,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PORTS: [&str; 7] = [
+const PORTS: [&str; 8] = [
     "accounts",
     "audit_log",
     "blob_store",
     "key_registry",
     "key_vault",
     "metadata_store",
+    "object_copy",
     "private_keys",
 ];
 

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
-    BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, Outage, PrivateKeysHarness,
-    StoreHarness, accounts_laws, audit_log_laws, blob_outage_laws, blob_store_laws,
-    key_registry_laws, key_vault_laws, metadata_store_laws, private_keys_laws,
-    private_keys_outage_laws, row_lock_laws, store_outage_laws,
+    BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, ObjectCopyHarness, Outage,
+    PrivateKeysHarness, StoreHarness, accounts_laws, audit_log_laws, blob_outage_laws,
+    blob_store_laws, key_registry_laws, key_vault_laws, metadata_store_laws, object_copy_laws,
+    private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws,
 };
 use crypt_keeper_domain::memory::{
     Fault, ManualClock, MemoryBlobs, MemoryPrivateKeys, MemoryStore, MemoryVault, SeededEntropy,
 };
 use crypt_keeper_domain::model::{Algorithm, Timestamp};
-use crypt_keeper_domain::ports::{BlobStore, Clock, KeyRegistry, KeyVault, PrivateKeys};
+use crypt_keeper_domain::ports::{
+    BlobStore, Clock, KeyRegistry, KeyVault, ObjectCopy, PrivateKeys,
+};
 
 /// 2026-03-01T12:00:00.000001Z
 const NOON: i64 = 1_772_366_400_000_001;
@@ -151,6 +153,12 @@ impl BlobStoreHarness for Blobs {
     }
 }
 
+impl ObjectCopyHarness for Blobs {
+    fn object_copy(&self) -> Arc<dyn ObjectCopy> {
+        self.blobs.clone()
+    }
+}
+
 #[async_trait]
 impl Outage for Store {
     async fn begin(&self) {
@@ -206,4 +214,5 @@ private_keys_laws!(keys());
 private_keys_outage_laws!(keys());
 key_vault_laws!(vault());
 blob_store_laws!(blobs());
+object_copy_laws!(blobs());
 blob_outage_laws!(blobs());

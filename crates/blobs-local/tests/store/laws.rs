@@ -1,13 +1,15 @@
-//! The store in a folder keeps every law of `BlobStore`, behind a real HTTP server.
+//! The store in a folder keeps every law of `BlobStore` and `ObjectCopy`, behind a real HTTP server.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{DevServer, Store};
 use async_trait::async_trait;
-use crypt_keeper_conformance::{BareAnswer, BlobStoreHarness, Harness, blob_store_laws};
+use crypt_keeper_conformance::{
+    BareAnswer, BlobStoreHarness, Harness, ObjectCopyHarness, blob_store_laws, object_copy_laws,
+};
 use crypt_keeper_domain::model::Timestamp;
-use crypt_keeper_domain::ports::{BlobStore, Clock};
+use crypt_keeper_domain::ports::{BlobStore, Clock, ObjectCopy};
 use reqwest::{Client, Method, redirect};
 
 struct Blobs {
@@ -73,4 +75,11 @@ impl BlobStoreHarness for Blobs {
     }
 }
 
+impl ObjectCopyHarness for Blobs {
+    fn object_copy(&self) -> Arc<dyn ObjectCopy> {
+        self.store.blobs.clone()
+    }
+}
+
 blob_store_laws!(blobs());
+object_copy_laws!(blobs());

@@ -1,12 +1,13 @@
-//! A bucket keeps every law of `BlobStore`, on MinIO and on versitygw.
+//! A bucket keeps every law of `BlobStore` and `ObjectCopy`, on MinIO and on versitygw.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crypt_keeper_conformance::{BareAnswer, BlobStoreHarness, Harness};
+use crypt_keeper_blobs_s3::CopySizes;
+use crypt_keeper_conformance::{BareAnswer, BlobStoreHarness, Harness, ObjectCopyHarness};
 use crypt_keeper_domain::model::Timestamp;
-use crypt_keeper_domain::ports::BlobStore;
+use crypt_keeper_domain::ports::{BlobStore, ObjectCopy};
 use crypt_keeper_test_services::S3Access;
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -68,16 +69,29 @@ impl BlobStoreHarness for Blobs {
     }
 }
 
+impl ObjectCopyHarness for Blobs {
+    /// In parts as small as S3 allows, so that the larger objects of the laws are copied in parts.
+    fn object_copy(&self) -> Arc<dyn ObjectCopy> {
+        let sizes = CopySizes {
+            at_once: 5 << 20,
+            part: 5 << 20,
+        };
+        Arc::new(self.bucket.blobs.clone().with_copy_sizes(sizes))
+    }
+}
+
 mod minio {
     use super::blobs;
-    use crypt_keeper_conformance::blob_store_laws;
+    use crypt_keeper_conformance::{blob_store_laws, object_copy_laws};
 
     blob_store_laws!(blobs(crypt_keeper_test_services::minio()));
+    object_copy_laws!(blobs(crypt_keeper_test_services::minio()));
 }
 
 mod versitygw {
     use super::blobs;
-    use crypt_keeper_conformance::blob_store_laws;
+    use crypt_keeper_conformance::{blob_store_laws, object_copy_laws};
 
     blob_store_laws!(blobs(crypt_keeper_test_services::versitygw()));
+    object_copy_laws!(blobs(crypt_keeper_test_services::versitygw()));
 }

@@ -1,7 +1,6 @@
 //! Answers that real servers give too seldom to wait for.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crypt_keeper_blobs_s3::{Fault, S3Blobs, S3Error};
 use crypt_keeper_domain::memory::ManualClock;
@@ -15,19 +14,25 @@ use tokio::runtime::Handle;
 use crate::support::{config, now, object_key, sdk, words};
 
 /// No status: the connection closes without an answer.
-const CLOSES: u16 = 0;
+pub(crate) const CLOSES: u16 = 0;
 /// The beginning of an answer whose end never comes.
 const CUT: &str = "<ListVersionsResult>";
 
-type Script = fn(&str) -> (u16, &'static str);
+pub(crate) type Script = fn(&str) -> (u16, &'static str);
 
-/// A server that answers by a script, and counts.
-struct Scripted {
-    blobs: S3Blobs,
-    requests: Arc<AtomicUsize>,
+/// A server that answers by a script, and remembers the first line of every request.
+pub(crate) struct Scripted {
+    pub(crate) blobs: S3Blobs,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
-async fn scripted(script: Script) -> Scripted {
+impl Scripted {
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+pub(crate) async fn scripted(script: Script) -> Scripted {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let access = S3Access {
         server: "script",
@@ -36,11 +41,11 @@ async fn scripted(script: Script) -> Scripted {
         access_key: "AKID".to_owned(),
         secret_key: "SECRET".to_owned(),
     };
-    let requests = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&requests);
+    let requests = Arc::default();
+    let seen = Arc::clone(&requests);
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
-            tokio::spawn(answer(connection, script, Arc::clone(&count)));
+            tokio::spawn(answer(connection, script, Arc::clone(&seen)));
         }
     });
     let blobs = S3Blobs::connect_with(
@@ -56,7 +61,7 @@ async fn scripted(script: Script) -> Scripted {
 }
 
 /// One request a connection; its body ends where the client has said all.
-async fn answer(mut connection: TcpStream, script: Script, count: Arc<AtomicUsize>) {
+async fn answer(mut connection: TcpStream, script: Script, seen: Arc<Mutex<Vec<String>>>) {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     let complete = |request: &[u8]| {
@@ -72,9 +77,10 @@ async fn answer(mut connection: TcpStream, script: Script, count: Arc<AtomicUsiz
             Ok(read) => request.extend_from_slice(&buffer[..read]),
         }
     }
-    count.fetch_add(1, Ordering::SeqCst);
     let text = String::from_utf8_lossy(&request).into_owned();
-    let (status, body) = script(text.lines().next().unwrap_or_default());
+    let line = text.lines().next().unwrap_or_default();
+    seen.lock().unwrap().push(line.to_owned());
+    let (status, body) = script(line);
     if status == CLOSES {
         return;
     }
@@ -87,7 +93,7 @@ async fn answer(mut connection: TcpStream, script: Script, count: Arc<AtomicUsiz
     let _ = connection.write_all(answer.as_bytes()).await;
 }
 
-fn fault(error: &BlobError) -> Fault {
+pub(crate) fn fault(error: &BlobError) -> Fault {
     let (BlobError::Unavailable(source) | BlobError::Backend(source)) = error;
     source.downcast_ref::<S3Error>().unwrap().fault()
 }
@@ -114,7 +120,7 @@ async fn a_busy_store_is_asked_three_times_and_no_more() {
     let error = delete(&store.blobs).await.unwrap_err();
     assert_eq!(fault(&error), Fault::Busy, "{error:?}");
     assert!(matches!(error, BlobError::Unavailable(_)));
-    assert_eq!(store.requests.load(Ordering::SeqCst), 3);
+    assert_eq!(store.requests().len(), 3);
 }
 
 #[tokio::test]
@@ -158,7 +164,7 @@ async fn a_deletion_that_was_refused_is_an_error() {
         words.contains("1 of the objects, the first with AccessDenied"),
         "{words}"
     );
-    assert_eq!(store.requests.load(Ordering::SeqCst), 3);
+    assert_eq!(store.requests().len(), 3);
 }
 
 /// A store that lists more than was asked for costs no neighbour his object.
@@ -179,7 +185,7 @@ async fn what_is_not_under_the_prefix_is_not_deleted() {
     })
     .await;
     assert_eq!(delete(&store.blobs).await.unwrap(), 0);
-    assert_eq!(store.requests.load(Ordering::SeqCst), 2);
+    assert_eq!(store.requests().len(), 2);
 }
 
 #[tokio::test]

@@ -41,10 +41,10 @@ macro_rules! blob_store_laws {
 }
 
 /// A store and the bare client that its URLs are given to.
-struct Bucket<'a> {
+pub(crate) struct Bucket<'a> {
     harness: &'a dyn BlobStoreHarness,
-    store: Arc<dyn BlobStore>,
-    make: Fixtures,
+    pub(crate) store: Arc<dyn BlobStore>,
+    pub(crate) make: Fixtures,
 }
 
 /// Long enough for every law.
@@ -53,7 +53,7 @@ const LONG: Duration = Duration::from_secs(600);
 const MAX_LENGTH: u64 = 1 << 30;
 
 impl<'a> Bucket<'a> {
-    fn new(harness: &'a dyn BlobStoreHarness) -> Self {
+    pub(crate) fn new(harness: &'a dyn BlobStoreHarness) -> Self {
         Self {
             harness,
             store: harness.blob_store(),
@@ -67,7 +67,7 @@ impl<'a> Bucket<'a> {
     }
 
     /// The key of a new document's object.
-    fn key(&self) -> ObjectKey {
+    pub(crate) fn key(&self) -> ObjectKey {
         ObjectKey::new(self.document_id(), self.make.bytes())
     }
 
@@ -89,26 +89,26 @@ impl<'a> Bucket<'a> {
         self.harness.send(method, url, body.to_vec()).await
     }
 
-    async fn put(&self, key: &ObjectKey, body: &[u8]) {
+    pub(crate) async fn put(&self, key: &ObjectKey, body: &[u8]) {
         let url = self.put_url(key, LONG).await;
         let answer = self.send("PUT", &url, body).await;
         assert!(answer.is_success(), "PUT {key}: {answer:?}");
     }
 
-    async fn get(&self, key: &ObjectKey) -> BareAnswer {
+    pub(crate) async fn get(&self, key: &ObjectKey) -> BareAnswer {
         let url = self.get_url(key, LONG).await;
         self.send("GET", &url, &[]).await
     }
 
     /// The object is there, byte for byte.
-    async fn holds(&self, key: &ObjectKey, body: &[u8]) {
+    pub(crate) async fn holds(&self, key: &ObjectKey, body: &[u8]) {
         let answer = self.get(key).await;
         assert!(answer.is_success(), "GET {key}: {answer:?}");
         assert!(answer.body == body, "{key} holds something else");
     }
 
     /// There is no such object.
-    async fn lacks(&self, key: &ObjectKey) {
+    pub(crate) async fn lacks(&self, key: &ObjectKey) {
         let info = self.store.head(key).await.expect("head");
         assert_eq!(info, None, "{key}");
         let answer = self.get(key).await;

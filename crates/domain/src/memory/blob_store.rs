@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use super::FaultSwitch;
 use crate::model::{ObjectKey, ObjectPrefix, Timestamp};
 use crate::ports::{
-    BlobError, BlobStore, Clock, Entropy, EntropyExt, GetTerms, ObjectInfo, PresignedUrl, PutTerms,
+    BlobError, BlobStore, Clock, Entropy, EntropyExt, GetTerms, ObjectCopy, ObjectInfo,
+    PresignedUrl, PutTerms,
 };
 
 /// Objects in memory. Its presigned URLs begin with `memory://`; [`request`](Self::request)
@@ -169,11 +170,7 @@ impl BlobStore for MemoryBlobs {
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, BlobError> {
         self.faults.pass()?;
         let contents = self.contents();
-        Ok(contents.objects.get(key).map(|object| ObjectInfo {
-            size: u64::try_from(object.len()).unwrap_or(u64::MAX),
-            etag: Some(hexadecimal(&Sha256::digest(object))),
-            version_id: None,
-        }))
+        Ok(contents.objects.get(key).map(|object| info(object)))
     }
 
     async fn delete_prefix(&self, prefix: &ObjectPrefix) -> Result<u64, BlobError> {
@@ -182,6 +179,32 @@ impl BlobStore for MemoryBlobs {
         let before = contents.objects.len();
         contents.objects.retain(|key, _| !prefix.contains(key));
         Ok(u64::try_from(before - contents.objects.len()).unwrap_or(u64::MAX))
+    }
+}
+
+#[async_trait]
+impl ObjectCopy for MemoryBlobs {
+    async fn copy(
+        &self,
+        from: &ObjectKey,
+        to: &ObjectKey,
+    ) -> Result<Option<ObjectInfo>, BlobError> {
+        self.faults.pass()?;
+        let mut contents = self.contents();
+        let Some(object) = contents.objects.get(from).cloned() else {
+            return Ok(None);
+        };
+        let copied = info(&object);
+        contents.objects.insert(to.clone(), object);
+        Ok(Some(copied))
+    }
+}
+
+fn info(object: &[u8]) -> ObjectInfo {
+    ObjectInfo {
+        size: u64::try_from(object.len()).unwrap_or(u64::MAX),
+        etag: Some(hexadecimal(&Sha256::digest(object))),
+        version_id: None,
     }
 }
 

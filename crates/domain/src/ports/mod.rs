@@ -15,6 +15,7 @@ mod error;
 mod key_registry;
 mod key_vault;
 mod metadata_store;
+mod object_copy;
 mod private_keys;
 mod probe;
 
@@ -30,5 +31,6 @@ pub use metadata_store::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
     ReleaseOutcome, Rewrap, RewrapOutcome, WalkStep, Walked, Wraps,
 };
+pub use object_copy::ObjectCopy;
 pub use private_keys::{PrivateKeys, SealedPrivateHalf};
 pub use probe::{Condition, Probe, ProbeError};
