@@ -167,6 +167,7 @@ impl Fixtures {
             created_at: self.at,
             expires_at: None,
             hold: false,
+            expires_early: false,
             key_exposed: false,
         }
     }
@@ -208,6 +209,7 @@ impl Fixtures {
             api_key: None,
             serial: None,
             master_key: None,
+            partition: None,
         })
     }
 

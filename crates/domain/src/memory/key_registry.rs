@@ -90,7 +90,7 @@ impl KeyRegistry for MemoryStore {
 }
 
 /// Whether `pair` is active, and would not be the only one of its scope and algorithm.
-fn another_is_active(pairs: &BTreeMap<Serial, KeyPair>, pair: &KeyPair) -> bool {
+pub(super) fn another_is_active(pairs: &BTreeMap<Serial, KeyPair>, pair: &KeyPair) -> bool {
     pair.state == KeyState::Active
         && pairs.values().any(|other| {
             other.serial != pair.serial

@@ -4,7 +4,7 @@ use std::ops::Bound;
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use super::store::Rows;
+use super::store::{Place, Rows};
 use crate::access::{self, Decision};
 use crate::model::{
     AuditAction, Document, DocumentId, DocumentState, Entry, KeyPair, KeyState, Page, PageRequest,
@@ -25,7 +25,7 @@ impl MetadataStore for MemoryStore {
     ) -> Result<InsertOutcome, StoreError> {
         let now = self.clock.now();
         let mut rows = self.rows()?;
-        if rows.document(document.id).is_some() {
+        if rows.shelf(self.place).document(document.id).is_some() {
             return Err(StoreError::Conflict);
         }
         if !document.id.may_be_inserted_at(now) {
@@ -35,9 +35,10 @@ impl MetadataStore for MemoryStore {
             return Ok(InsertOutcome::KeyPairNotActive);
         }
         rows.record(std::slice::from_ref(record))?;
+        let shelf = rows.shelf_mut(self.place);
         let key = (document.id.class(), document.id);
-        rows.documents.insert(key, document.clone());
-        rows.entries.insert(document.id, vec![owner_entry.clone()]);
+        shelf.documents.insert(key, document.clone());
+        shelf.entries.insert(document.id, vec![owner_entry.clone()]);
         Ok(InsertOutcome::Inserted)
     }
 
@@ -47,19 +48,25 @@ impl MetadataStore for MemoryStore {
         principals: &[Principal],
     ) -> Result<Option<Found>, StoreError> {
         let rows = self.rows()?;
-        let Some(document) = rows.document(id) else {
+        let shelf = rows.shelf(self.place);
+        let Some(document) = shelf.document(id) else {
             return Ok(None);
         };
         let spoken_of = |entry: &&Entry| principals.contains(&entry.principal);
         Ok(Some(Found {
             document: document.clone(),
-            entries: rows.entries(id).iter().filter(spoken_of).cloned().collect(),
+            entries: shelf
+                .entries(id)
+                .iter()
+                .filter(spoken_of)
+                .cloned()
+                .collect(),
             key_state: pair_of(&rows, document)?.state,
         }))
     }
 
     async fn entries(&self, id: DocumentId) -> Result<Vec<Entry>, StoreError> {
-        let mut entries = self.rows()?.entries(id).to_vec();
+        let mut entries = self.rows()?.shelf(self.place).entries(id).to_vec();
         entries.sort_by_key(|entry| (entry.granted_at, entry.principal));
         Ok(entries)
     }
@@ -73,11 +80,12 @@ impl MetadataStore for MemoryStore {
         let after = page
             .after
             .map_or(Bound::Unbounded, |id| Bound::Excluded((id.class(), id)));
-        let items = rows
+        let shelf = rows.shelf(self.place);
+        let items = shelf
             .documents
             .range((after, Bound::Unbounded))
             .map(|(_, document)| document)
-            .filter(|document| selects(filter, document, rows.entries(document.id)))
+            .filter(|document| selects(filter, document, shelf.entries(document.id)))
             .take(page.limit.get() + 1)
             .cloned()
             .collect();
@@ -88,19 +96,21 @@ impl MetadataStore for MemoryStore {
 
     async fn grant(&self, entry: &Entry, record: &Record) -> Result<Change, StoreError> {
         let mut rows = self.rows()?;
-        if rows.document(entry.document).is_none() {
+        let shelf = rows.shelf(self.place);
+        if shelf.document(entry.document).is_none() {
             return Ok(Change::Missing);
         }
         let mut granted = entry.clone();
         let same = |held: &&Entry| held.principal == entry.principal;
-        if let Some(held) = rows.entries(entry.document).iter().find(same) {
+        if let Some(held) = shelf.entries(entry.document).iter().find(same) {
             if held.rights.contains(entry.rights) && held.expires_at == entry.expires_at {
                 return Ok(Change::Unchanged);
             }
             granted.rights = held.rights.union(entry.rights);
         }
         rows.record(std::slice::from_ref(record))?;
-        let entries = rows.entries.entry(entry.document).or_default();
+        let entries = &mut rows.shelf_mut(self.place).entries;
+        let entries = entries.entry(entry.document).or_default();
         entries.retain(|held| held.principal != entry.principal);
         entries.push(granted);
         Ok(Change::Changed)
@@ -113,16 +123,21 @@ impl MetadataStore for MemoryStore {
         record: &Record,
     ) -> Result<Change, StoreError> {
         let mut rows = self.rows()?;
-        if rows.document(id).is_none() {
+        let shelf = rows.shelf(self.place);
+        if shelf.document(id).is_none() {
             return Ok(Change::Missing);
         }
         let of_principal = |entry: &Entry| entry.principal == principal;
-        if !rows.entries(id).iter().any(of_principal) {
+        let held_too = rows.shelf(Place::Held).entries(id).iter().any(of_principal);
+        if !shelf.entries(id).iter().any(of_principal) && !held_too {
             return Ok(Change::Unchanged);
         }
         rows.record(std::slice::from_ref(record))?;
-        let entries = rows.entries.entry(id).or_default();
-        entries.retain(|entry| !of_principal(entry));
+        for place in [self.place, Place::Held] {
+            if let Some(entries) = rows.shelf_mut(place).entries.get_mut(&id) {
+                entries.retain(|entry| !of_principal(entry));
+            }
+        }
         Ok(Change::Changed)
     }
 
@@ -132,7 +147,7 @@ impl MetadataStore for MemoryStore {
         record: &Record,
     ) -> Result<ReleaseOutcome, StoreError> {
         let mut rows = self.rows()?;
-        if !may_release(&rows, release)? {
+        if !may_release(&rows, self.place, release)? {
             return Ok(ReleaseOutcome::Refused);
         }
         rows.record(std::slice::from_ref(record))?;
@@ -147,12 +162,12 @@ impl MetadataStore for MemoryStore {
         record: &Record,
     ) -> Result<Change, StoreError> {
         let mut rows = self.rows()?;
-        match rows.document(id) {
+        match rows.shelf(self.place).document(id) {
             None => return Ok(Change::Missing),
             Some(document) if document.version != seen_version => return Ok(Change::Stale),
             Some(_) => rows.record(std::slice::from_ref(record))?,
         }
-        if let Some(document) = rows.document_mut(id) {
+        if let Some(document) = rows.shelf_mut(self.place).document_mut(id) {
             document.version += 1;
             match change {
                 DocumentChange::Confirm(object) => {
@@ -160,7 +175,10 @@ impl MetadataStore for MemoryStore {
                     document.object = Some(object.clone());
                 }
                 DocumentChange::State(state) => document.state = *state,
-                DocumentChange::ExpiresAt(end) => document.expires_at = *end,
+                DocumentChange::ExpiresAt(end) => {
+                    document.expires_at = *end;
+                    document.expires_early = end.is_some();
+                }
             }
         }
         Ok(Change::Changed)
@@ -168,7 +186,8 @@ impl MetadataStore for MemoryStore {
 
     async fn rewrap(&self, rewraps: &[Rewrap]) -> Result<Vec<RewrapOutcome>, StoreError> {
         let mut rows = self.rows()?;
-        rewraps.iter().map(|one| rewrap(&mut rows, one)).collect()
+        let rewrap = |one| rewrap(&mut rows, self.place, one);
+        rewraps.iter().map(rewrap).collect()
     }
 
     async fn mark_exposed(&self, serial: Serial, step: &WalkStep) -> Result<Walked, StoreError> {
@@ -180,7 +199,7 @@ impl MetadataStore for MemoryStore {
             .filter(|entry| entry.serial == Some(serial))
             .filter_map(|entry| entry.document)
             .collect();
-        let (documents, next) = rows.step(step);
+        let (documents, next) = rows.shelf_mut(self.place).step(step);
         let mut count = 0;
         for document in documents {
             let was_under = document.wrapped_key.serial == serial || left_it.contains(&document.id);
@@ -198,7 +217,7 @@ impl MetadataStore for MemoryStore {
         step: &WalkStep,
     ) -> Result<Walked, StoreError> {
         let mut rows = self.rows()?;
-        let (documents, next) = rows.step(step);
+        let (documents, next) = rows.shelf_mut(self.place).step(step);
         let needs_it = |document: &&mut Document| needs(document, serial);
         let count = documents.into_iter().filter(needs_it).count() as u64;
         Ok(Walked { count, next })
@@ -206,7 +225,7 @@ impl MetadataStore for MemoryStore {
 
     async fn wraps_under(&self, serial: Serial, step: &WalkStep) -> Result<Wraps, StoreError> {
         let mut rows = self.rows()?;
-        let (documents, next) = rows.step(step);
+        let (documents, next) = rows.shelf_mut(self.place).step(step);
         let documents: Vec<Document> = documents
             .into_iter()
             .filter(|document| needs(document, serial))
@@ -233,8 +252,8 @@ fn may_have_wrapped(rows: &Rows, wrapped: &WrappedKey) -> bool {
     })
 }
 
-fn rewrap(rows: &mut Rows, rewrap: &Rewrap) -> Result<RewrapOutcome, StoreError> {
-    let Some(document) = rows.document(rewrap.document) else {
+fn rewrap(rows: &mut Rows, place: Place, rewrap: &Rewrap) -> Result<RewrapOutcome, StoreError> {
+    let Some(document) = rows.shelf(place).document(rewrap.document) else {
         return Ok(RewrapOutcome::Missing);
     };
     if document.wrapped_key.serial != rewrap.seen_serial {
@@ -246,14 +265,14 @@ fn rewrap(rows: &mut Rows, rewrap: &Rewrap) -> Result<RewrapOutcome, StoreError>
     }
     let exposed = left.state == KeyState::Compromised;
     rows.record(std::slice::from_ref(&rewrap.record))?;
-    if let Some(document) = rows.document_mut(rewrap.document) {
+    if let Some(document) = rows.shelf_mut(place).document_mut(rewrap.document) {
         document.wrapped_key = rewrap.wrapped.clone();
         document.key_exposed |= exposed;
     }
     Ok(RewrapOutcome::Rewrapped)
 }
 
-fn pair_of<'a>(rows: &'a Rows, document: &Document) -> Result<&'a KeyPair, StoreError> {
+pub(super) fn pair_of<'a>(rows: &'a Rows, document: &Document) -> Result<&'a KeyPair, StoreError> {
     let wrapped = &document.wrapped_key;
     rows.pairs
         .get(&wrapped.serial)
@@ -281,13 +300,14 @@ fn selects(filter: &DocumentFilter, document: &Document, entries: &[Entry]) -> b
     }
 }
 
-fn may_release(rows: &Rows, release: &Release) -> Result<bool, StoreError> {
+fn may_release(rows: &Rows, place: Place, release: &Release) -> Result<bool, StoreError> {
     let at = release.at;
-    let Some(document) = rows.document(release.document) else {
+    let shelf = rows.shelf(place);
+    let Some(document) = shelf.document(release.document) else {
         return Ok(false);
     };
     let decision = access::decide(
-        rows.entries(release.document),
+        shelf.entries(release.document),
         &release.principals,
         release.need,
         at,

@@ -7,11 +7,15 @@ mod blob_store;
 mod clock;
 mod entropy;
 mod faults;
+mod holds;
 mod key_registry;
 mod key_vault;
 mod metadata_store;
+mod metadata_transfer;
+mod partitions;
 mod private_keys;
 mod store;
+mod sweeps;
 
 pub use blob_store::{MemoryAnswer, MemoryBlobs};
 pub use clock::ManualClock;

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::identifier::{named, uuid_v7};
 use super::{
-    Actor, ApiKeyId, CallContext, DocumentId, MasterKeyId, Principal, RequestId, Rights, Serial,
-    Timestamp, UserId,
+    Actor, ApiKeyId, CallContext, DocumentId, MasterKeyId, Partition, Principal, RequestId, Rights,
+    Serial, Timestamp, UserId,
 };
 
 /// Id of an audit entry, a UUID version 7. It names the act: repeating the act with the same id
@@ -55,6 +55,24 @@ named! {
         /// A document's key was wrapped under another key pair; the entry's serial is that of the
         /// pair it left.
         DocumentRewrapped = "document.rewrapped",
+        /// A document that expired before its partition was removed, with its object.
+        DocumentExpired = "document.expired",
+        /// A legal hold on a document has begun.
+        HoldPlaced = "hold.placed",
+        /// The copies that a legal hold keeps are complete.
+        HoldCompleted = "hold.completed",
+        /// A legal hold was taken off.
+        HoldRemoved = "hold.removed",
+        /// The documents of a partition are not given to anybody any more.
+        PartitionClosed = "partition.closed",
+        /// The objects of a partition are about to be deleted.
+        PartitionEmptying = "partition.emptying",
+        /// The objects of a partition are deleted.
+        PartitionEmptied = "partition.emptied",
+        /// The rows of a partition are removed.
+        PartitionDropped = "partition.dropped",
+        /// The key pairs of a partition are destroyed, or scheduled to be.
+        PartitionExpired = "partition.expired",
         /// An account was made.
         UserCreated = "user.created",
         /// An account was disabled.
@@ -125,6 +143,8 @@ pub struct AuditEntry {
     pub serial: Option<Serial>,
     /// On which master key.
     pub master_key: Option<MasterKeyId>,
+    /// On which partition.
+    pub partition: Option<Partition>,
 }
 
 impl AuditEntry {
@@ -146,6 +166,7 @@ impl AuditEntry {
             api_key: None,
             serial: None,
             master_key: None,
+            partition: None,
         }
     }
 }

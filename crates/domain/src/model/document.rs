@@ -53,8 +53,12 @@ pub struct Document {
     pub object: Option<StoredObject>,
     /// When it was registered.
     pub created_at: Timestamp,
-    /// From when on it is refused; `None`: as its class says.
+    /// From when on it is refused, unless a legal hold keeps it: fixed when it is made, or moved
+    /// nearer; `None`: never.
     pub expires_at: Option<Timestamp>,
+    /// Whether that is sooner than its class says, so that it is removed on its own and not with
+    /// its partition.
+    pub expires_early: bool,
     /// Whether a legal hold keeps it.
     pub hold: bool,
     /// Whether its key was ever wrapped under a key pair that was found compromised: whoever has
@@ -64,10 +68,10 @@ pub struct Document {
 }
 
 impl Document {
-    /// Whether it has expired at `at`.
+    /// Whether it has expired at `at`: what a legal hold keeps does not.
     #[must_use]
     pub fn is_expired(&self, at: Timestamp) -> bool {
-        self.expires_at.is_some_and(|end| at >= end)
+        !self.hold && self.expires_at.is_some_and(|end| at >= end)
     }
 
     /// The set of documents whose key pairs may wrap this one's key.

@@ -142,7 +142,14 @@ mod tests {
 
     #[test]
     fn class_time_and_partition_are_read_from_the_id() {
-        for number in [0, 1, 15, 16, 127, 254] {
+        for (number, start) in [
+            (0, "20260301"),
+            (1, "20260301"),
+            (63, "20260301"),
+            (64, "20260223"),
+            (128, "20260301"),
+            (254, "20260101"),
+        ] {
             let id = DocumentId::new(
                 RetentionClass::new(number),
                 Timestamp::from_millis(NOON),
@@ -150,7 +157,7 @@ mod tests {
             );
             assert_eq!(id.class().number(), number);
             assert_eq!(id.created_at(), Some(Timestamp::from_millis(NOON)));
-            assert_eq!(id.partition().to_string(), format!("{number}/20260301"));
+            assert_eq!(id.partition().to_string(), format!("{number}/{start}"));
             assert_eq!(id.uuid().get_version_num(), 7);
             assert_eq!(DocumentId::parse(&id.to_string()), Ok(id));
         }

@@ -7,6 +7,7 @@ mod context;
 mod document;
 mod document_id;
 mod entry;
+mod hold;
 mod identifier;
 mod key_life;
 mod key_pair;
@@ -16,6 +17,9 @@ mod metadata;
 mod object_key;
 mod page;
 mod partition;
+mod partition_entry;
+mod period;
+mod retention;
 mod timestamp;
 mod wrapped_key;
 
@@ -26,6 +30,7 @@ pub use context::{Actor, CallContext, Caller, RequestId, Scopes};
 pub use document::{Document, DocumentState, StoredObject};
 pub use document_id::{DocumentId, InvalidDocumentId};
 pub use entry::{Entry, Principal, PrincipalKind, Rights};
+pub use hold::{Hold, HoldReason, InvalidHoldReason};
 pub use identifier::UnknownName;
 pub use key_pair::{Algorithm, InvalidScope, KeyPair, KeyPairChange, PublicHalf, Scope, Serial};
 pub use key_state::KeyState;
@@ -36,6 +41,12 @@ pub use metadata::{
 };
 pub use object_key::{InvalidObjectKey, ObjectKey, ObjectPrefix};
 pub use page::{Page, PageLimit, PageRequest};
-pub use partition::{Partition, RetentionClass};
+pub use partition::{InvalidPartition, Partition};
+pub use partition_entry::{PartitionEntry, PartitionState};
+pub use period::Period;
+pub use retention::{
+    InvalidLifetime, InvalidRetentionClasses, InvalidRetentionName, Lifetime, RetentionClass,
+    RetentionClasses, RetentionName, RetentionPolicy,
+};
 pub use timestamp::Timestamp;
 pub use wrapped_key::{KeyCommitment, WrappedKey};

@@ -12,12 +12,16 @@ mod blob_store;
 mod clock;
 mod entropy;
 mod error;
+mod holds;
 mod key_registry;
 mod key_vault;
 mod metadata_store;
+mod metadata_transfer;
 mod object_copy;
+mod partitions;
 mod private_keys;
 mod probe;
+mod sweeps;
 
 pub use accounts::{Accounts, ApiKeyInsert, UserInsert};
 pub use audit_log::{AuditFilter, AuditLog};
@@ -25,12 +29,16 @@ pub use blob_store::{BlobError, BlobStore, GetTerms, ObjectInfo, PresignedUrl, P
 pub use clock::Clock;
 pub use entropy::{Entropy, EntropyError, EntropyExt};
 pub use error::{BoxError, StoreError};
+pub use holds::{HoldOutcome, Holds};
 pub use key_registry::{DuePairs, KeyRegistry, RegistryChange};
 pub use key_vault::{KeyVault, OldWrap, Purpose, VaultError, WrapContext};
 pub use metadata_store::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
     ReleaseOutcome, Rewrap, RewrapOutcome, WalkStep, Walked, Wraps,
 };
+pub use metadata_transfer::{DocumentWithEntries, MetadataTransfer, PutOutcome};
 pub use object_copy::ObjectCopy;
+pub use partitions::Partitions;
 pub use private_keys::{PrivateKeys, SealedPrivateHalf};
 pub use probe::{Condition, Probe, ProbeError};
+pub use sweeps::{ExpiredDocument, Sweeps};

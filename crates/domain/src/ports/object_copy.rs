@@ -23,9 +23,6 @@ pub trait ObjectCopy: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`BlobError`]: nothing was done, or all of it. Calling again is safe.
-    async fn copy(
-        &self,
-        from: &ObjectKey,
-        to: &ObjectKey,
-    ) -> Result<Option<ObjectInfo>, BlobError>;
+    async fn copy(&self, from: &ObjectKey, to: &ObjectKey)
+    -> Result<Option<ObjectInfo>, BlobError>;
 }

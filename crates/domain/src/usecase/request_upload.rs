@@ -132,6 +132,7 @@ impl RequestUpload {
             created_at: context.at,
             expires_at: None,
             hold: false,
+            expires_early: false,
             key_exposed: false,
         };
         for _ in 0..WRAP_ATTEMPTS {

@@ -121,5 +121,6 @@ pub(crate) fn audit_entry(item: &Item) -> Result<AuditEntry, StoreError> {
         api_key: key_id("api_key")?,
         serial: reader.maybe_serial("key_serial")?,
         master_key: master_key.transpose()?,
+        partition: None,
     })
 }

@@ -193,6 +193,7 @@ impl DocumentItem {
             created_at: reader.time("created_at")?,
             expires_at: reader.maybe_time("expires_at")?,
             hold: reader.flag("hold")?,
+            expires_early: false,
             key_exposed: self.key_exposed()?,
         })
     }

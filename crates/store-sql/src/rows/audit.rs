@@ -110,6 +110,7 @@ impl TryFrom<AuditRow> for AuditEntry {
             api_key: row.api_key.as_ref().map(api_key).transpose()?,
             serial: row.key_serial.map(serial).transpose()?,
             master_key: row.master_key.as_deref().map(master_key).transpose()?,
+            partition: None,
         })
     }
 }

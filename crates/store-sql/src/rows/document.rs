@@ -148,6 +148,7 @@ impl DocumentRow {
             created_at: timestamp(self.created_at),
             expires_at: self.expires_at.map(timestamp),
             hold: self.hold,
+            expires_early: false,
             key_exposed: self.key_exposed,
         })
     }
