@@ -12,8 +12,9 @@
 //! ```
 //! A test that stops, restarts or kills its server starts one of its own: [`Postgres::start`],
 //! [`S3Server::start_minio`], [`S3Server::start_versitygw`], [`OpenBao::start`],
-//! [`DynamoDb::start`]. One that wants the network to fail puts a [`FaultProxy`] between. One that
-//! runs the service or the client as a process asks [`binary`].
+//! [`DynamoDb::start`]. One that wants the network to fail, or several
+//! servers behind one address, puts a [`FaultProxy`] between. One that runs the service or the client
+//! as a process asks [`binary`].
 //!
 //! Servers listen on 127.0.0.1 alone ([`DynamoDb`], which cannot be told so, on all interfaces), on
 //! ports that were free; their data lies below `/var/tmp` and goes with them. Programs come from the
@@ -27,6 +28,7 @@ mod dynamodb;
 mod error;
 mod identity;
 mod install;
+mod matrix;
 mod minio;
 mod openbao;
 mod ports;
@@ -57,6 +59,7 @@ pub use error::{Error, Result};
 pub use identity::{ProcessIdentity, Signal};
 pub use install::go_main::program as go_program;
 pub use install::python::interpreter as python_interpreter;
+pub use matrix::{MATRIX, whole_matrix};
 pub use openbao::{OpenBao, OpenBaoOptions};
 pub use ports::PortLease;
 pub use postgres::{Postgres, PostgresOptions, PostgresTls, StopMode};

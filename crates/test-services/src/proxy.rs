@@ -1,8 +1,8 @@
-//! A TCP proxy whose network can be made to fail, for outage tests.
+//! A TCP proxy whose network can be made to fail, for outage tests; before several servers, a balancer.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub enum Direction {
     Response,
 }
 
-/// A proxy on a port of its own, in front of one server; it ends on drop.
+/// A proxy on a port of its own, in front of one server or of several; it ends on drop.
 #[derive(Debug)]
 pub struct FaultProxy {
     shared: Arc<Shared>,
@@ -49,8 +49,16 @@ pub struct FaultProxy {
 #[derive(Debug)]
 struct Shared {
     address: SocketAddr,
-    upstream: SocketAddr,
+    upstreams: Vec<Upstream>,
+    /// Counts up; whose turn it is, is the remainder.
+    turn: AtomicUsize,
     state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct Upstream {
+    address: SocketAddr,
+    connections: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -68,13 +76,30 @@ impl FaultProxy {
     /// # Errors
     /// [`Error::Other`] if no port can be had.
     pub fn start(upstream: SocketAddr) -> Result<Self> {
+        Self::balance(&[upstream])
+    }
+
+    /// A proxy in front of servers that stand in for each other: each new connection goes to the
+    /// next of them, past those that refuse it. Nobody asks them whether they are ready.
+    ///
+    /// # Errors
+    /// [`Error::Other`] if there is no server, or no port can be had.
+    pub fn balance(upstreams: &[SocketAddr]) -> Result<Self> {
+        if upstreams.is_empty() {
+            return Err(Error::Other("the proxy has no server behind it".into()));
+        }
+        let upstreams = upstreams.iter().map(|address| Upstream {
+            address: *address,
+            connections: AtomicU64::new(0),
+        });
         let listener = listen((Ipv4Addr::LOCALHOST, 0).into())?;
         let address = listener
             .local_addr()
             .map_err(|error| Error::Other(format!("the proxy has no address: {error}")))?;
         let shared = Arc::new(Shared {
             address,
-            upstream,
+            upstreams: upstreams.collect(),
+            turn: AtomicUsize::new(0),
             state: Mutex::new(State {
                 fault: Fault::None,
                 listener: Some(listener),
@@ -100,6 +125,16 @@ impl FaultProxy {
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.shared.state().connections
+    }
+
+    /// How many connections were made to this server so far.
+    #[must_use]
+    pub fn connections_to(&self, upstream: SocketAddr) -> u64 {
+        let counted = self.shared.upstreams.iter();
+        counted
+            .filter(|found| found.address == upstream)
+            .map(|found| found.connections.load(Ordering::SeqCst))
+            .sum()
     }
 
     /// Makes the network fail, or heal. When it returns, new connections meet the new state.
@@ -173,7 +208,7 @@ impl Shared {
             reset_on_close(client);
             return;
         }
-        let Ok(server) = TcpStream::connect_timeout(&self.upstream, CONNECT_WITHIN) else {
+        let Some(server) = self.connect() else {
             reset_on_close(client);
             return;
         };
@@ -201,6 +236,17 @@ impl Shared {
             reset_on_close(client);
             reset_on_close(&server);
         }
+    }
+
+    /// To the next server that takes a connection.
+    fn connect(&self) -> Option<TcpStream> {
+        let first = self.turn.fetch_add(1, Ordering::SeqCst) % self.upstreams.len();
+        let (later, sooner) = self.upstreams.split_at(first);
+        sooner.iter().chain(later).find_map(|upstream| {
+            let stream = TcpStream::connect_timeout(&upstream.address, CONNECT_WITHIN).ok()?;
+            upstream.connections.fetch_add(1, Ordering::SeqCst);
+            Some(stream)
+        })
     }
 
     /// Moves bytes one way until the end of the stream, a fault, or the end of the proxy.

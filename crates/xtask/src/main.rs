@@ -47,7 +47,8 @@ enum Command {
     Ci,
     /// Measure how fast the service is, beside ceilings taken in the same run
     Bench(bench::Arguments),
-    /// Run the crash and outage tests with many cycles, and print machine, date and results
+    /// Run the crash and outage tests with many cycles and the main job on every combination of
+    /// backends, and print machine, date and results
     Soak {
         /// How many cycles each test runs
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]

@@ -149,11 +149,42 @@ fn a_delay_is_met_on_the_way_there_and_back() {
 
 #[test]
 fn a_server_that_is_gone_is_seen_as_a_reset() {
-    let gone = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let proxy = FaultProxy::start(gone).unwrap();
+    let proxy = FaultProxy::start(gone()).unwrap();
     let broken = exchange(&mut connect(&proxy), b"hello").unwrap_err();
     assert_eq!(broken.kind(), io::ErrorKind::ConnectionReset, "{broken:?}");
+}
+
+/// Where nobody listens any more.
+fn gone() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap()
+}
+
+#[test]
+fn several_servers_are_connected_to_in_turn() {
+    let servers = [echo(), echo(), echo()];
+    let proxy = FaultProxy::balance(&servers).unwrap();
+    for _ in 0..6 {
+        assert_eq!(exchange(&mut connect(&proxy), b"hello").unwrap(), b"hello");
+    }
+    assert_eq!(servers.map(|server| proxy.connections_to(server)), [2; 3]);
+}
+
+#[test]
+fn a_server_that_refuses_is_passed_over_unseen_by_clients() {
+    let (well, gone) = (echo(), gone());
+    let proxy = FaultProxy::balance(&[gone, well]).unwrap();
+    for _ in 0..4 {
+        assert_eq!(exchange(&mut connect(&proxy), b"hello").unwrap(), b"hello");
+    }
+    assert_eq!(proxy.connections_to(well), 4);
+    assert_eq!(proxy.connections_to(gone), 0);
+}
+
+#[test]
+fn without_any_server_that_takes_a_connection_it_is_reset() {
+    let proxy = FaultProxy::balance(&[gone(), gone()]).unwrap();
+    let broken = exchange(&mut connect(&proxy), b"hello").unwrap_err();
+    assert_eq!(broken.kind(), io::ErrorKind::ConnectionReset, "{broken:?}");
+    FaultProxy::balance(&[]).unwrap_err();
 }
