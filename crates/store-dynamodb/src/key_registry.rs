@@ -65,7 +65,7 @@ enum Part {
 }
 
 /// A scope and an algorithm.
-type Seat = (Scope, Algorithm);
+pub(crate) type Seat = (Scope, Algorithm);
 
 /// The pairs and seats that a change is about: as they were seen, and as they shall be.
 #[derive(Debug, Default)]
@@ -283,11 +283,11 @@ impl Plan {
     }
 }
 
-fn seat(pair: &KeyPair) -> Seat {
+pub(crate) fn seat(pair: &KeyPair) -> Seat {
     (pair.scope.clone(), pair.algorithm)
 }
 
-fn active_item((scope, algorithm): &Seat, serial: Serial) -> Item {
+pub(crate) fn active_item((scope, algorithm): &Seat, serial: Serial) -> Item {
     let mut item = active_key(scope, *algorithm);
     item.extend(Writer::default().number("serial", serial.as_i64()).done());
     item

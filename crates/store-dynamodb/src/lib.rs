@@ -35,6 +35,7 @@ mod schema;
 mod store;
 mod tables;
 mod transaction;
+mod transfer;
 
 pub use config::{ConfigError, DynamoDbConfig};
 pub use error::{CallError, Fault, OpenError};

@@ -41,7 +41,7 @@ impl Core {
         Ok(found)
     }
 
-    pub(super) async fn document_item(
+    pub(crate) async fn document_item(
         &self,
         id: DocumentId,
     ) -> Result<Option<DocumentItem>, StoreError> {

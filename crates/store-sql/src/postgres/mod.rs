@@ -18,6 +18,7 @@ mod queries;
 mod rewraps;
 mod store;
 mod tls;
+mod transfer;
 mod url;
 
 use crypt_keeper_secret::SecretString;

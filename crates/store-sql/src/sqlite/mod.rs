@@ -17,6 +17,7 @@ mod open;
 mod queries;
 mod rewraps;
 mod store;
+mod transfer;
 
 use diesel::SqliteConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;

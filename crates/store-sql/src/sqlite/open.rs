@@ -21,8 +21,8 @@ pub(super) enum Access {
 /// Which file it is, whatever its name: the name may come to mean another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
-    device: u64,
-    inode: u64,
+    pub(super) device: u64,
+    pub(super) inode: u64,
 }
 
 impl Identity {

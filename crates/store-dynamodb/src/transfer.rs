@@ -1,0 +1,363 @@
+//! Rows that are moved as they are. Each is a transaction, or an item, of its own; some are under way
+//! at once.
+
+use async_trait::async_trait;
+use crypt_keeper_domain::model::{
+    ApiKey, AuditAction, AuditEntry, DocumentId, KeyPair, KeyState, Page, PageRequest, Record, User,
+};
+use crypt_keeper_domain::ports::{
+    DocumentFilter, DocumentWithEntries, MetadataTransfer, PutOutcome, StoreError,
+};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use crate::calls::call;
+use crate::catalogue::condition_failed;
+use crate::error::CallError;
+use crate::expression::Expression;
+use crate::items::{
+    ID, ITEM, Item, Reader, api_key, api_key_item, api_key_key, api_key_reference, audit_entry,
+    audit_hash, audit_item, document_item, document_key, entry_item, key_pair, name_item, number,
+    numbers, pair_item, pair_key, user, user_item, user_key, walk_item,
+};
+use crate::key_registry::{active_item, seat};
+use crate::store::{Core, DynamoDbStore, on_runtime};
+use crate::transaction::{Committed, Transaction};
+
+/// Rows that are read, or put, at once.
+const AT_ONCE: usize = 16;
+/// Entries that are put together with their document, in a transaction of 100 items at most: the
+/// document, what makes it appear on walks, and its record are the others.
+const ENTRIES_WITH_DOCUMENT: usize = 90;
+
+#[async_trait]
+impl MetadataTransfer for DynamoDbStore {
+    async fn identity(&self) -> Result<String, StoreError> {
+        on_runtime!(self.identity())
+    }
+
+    async fn documents_with_entries(
+        &self,
+        page: &PageRequest<DocumentId>,
+    ) -> Result<Page<DocumentWithEntries, DocumentId>, StoreError> {
+        on_runtime!(self.documents_with_entries(page))
+    }
+
+    async fn put_documents(
+        &self,
+        documents: &[DocumentWithEntries],
+    ) -> Result<Vec<PutOutcome>, StoreError> {
+        on_runtime!(self.put_documents(documents))
+    }
+
+    async fn put_users(&self, users: &[User]) -> Result<Vec<PutOutcome>, StoreError> {
+        on_runtime!(self.put_users(users))
+    }
+
+    async fn put_api_keys(&self, keys: &[ApiKey]) -> Result<Vec<PutOutcome>, StoreError> {
+        on_runtime!(self.put_api_keys(keys))
+    }
+
+    async fn put_pairs(&self, pairs: &[KeyPair]) -> Result<Vec<PutOutcome>, StoreError> {
+        on_runtime!(self.put_pairs(pairs))
+    }
+
+    async fn put_audit(&self, entries: &[AuditEntry]) -> Result<Vec<PutOutcome>, StoreError> {
+        on_runtime!(self.put_audit(entries))
+    }
+}
+
+/// The first part of a transaction is the row itself; what else it takes is told apart by nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Row,
+    Other,
+}
+
+/// Puts several rows, some at once; their outcomes in their order.
+async fn each(
+    puts: Vec<BoxFuture<'_, Result<PutOutcome, StoreError>>>,
+) -> Result<Vec<PutOutcome>, StoreError> {
+    stream::iter(puts).buffered(AT_ONCE).try_collect().await
+}
+
+fn unchanged(is_same: bool) -> PutOutcome {
+    if is_same {
+        PutOutcome::Unchanged
+    } else {
+        PutOutcome::Differs
+    }
+}
+
+impl Core {
+    /// The table of the catalogue: its id, where the server gives one, and when it was made.
+    pub(crate) async fn identity(&self) -> Result<String, StoreError> {
+        let table = self.calls.tables.catalogue();
+        let Some(found) = self.calls.describe(&table).await? else {
+            return Err(StoreError::Unavailable(
+                format!("there is no table {table}").into(),
+            ));
+        };
+        let made = found.creation_date_time().map(|at| at.as_nanos());
+        Ok(format!(
+            "dynamodb {} {} {}",
+            found.table_arn().unwrap_or_default(),
+            found.table_id().unwrap_or_default(),
+            made.unwrap_or_default()
+        ))
+    }
+
+    pub(crate) async fn documents_with_entries(
+        &self,
+        page: &PageRequest<DocumentId>,
+    ) -> Result<Page<DocumentWithEntries, DocumentId>, StoreError> {
+        let listed = self.list(&DocumentFilter::Every, page).await?;
+        let whole = listed.items.into_iter().map(|document| async move {
+            let entries = self.entries(&document.id).await?;
+            Ok::<_, StoreError>(DocumentWithEntries {
+                document,
+                entries,
+                rewrapped: None,
+            })
+        });
+        let whole: Vec<_> = whole.collect();
+        let whole = stream::iter(whole).buffered(AT_ONCE);
+        Ok(Page {
+            items: whole.try_collect().await?,
+            next: listed.next,
+        })
+    }
+
+    pub(crate) async fn put_documents(
+        &self,
+        documents: &[DocumentWithEntries],
+    ) -> Result<Vec<PutOutcome>, StoreError> {
+        for document in documents {
+            let partition = document.document.id.partition();
+            self.catalogue
+                .ensure_partition(&self.calls, partition)
+                .await?;
+            if let Some(audit) = &document.rewrapped {
+                self.ready_for(&Record::from(audit.clone())).await?;
+            }
+        }
+        let puts = documents
+            .iter()
+            .map(|one| Box::pin(self.put_document(one)) as _);
+        each(puts.collect()).await
+    }
+
+    async fn put_document(&self, put: &DocumentWithEntries) -> Result<PutOutcome, StoreError> {
+        let document = &put.document;
+        if let Some(there) = self.document_item(document.id).await? {
+            return self.compare_document(put, &there).await;
+        }
+        let pair = self.pair(document.wrapped_key.serial).await?;
+        let algorithm = document.wrapped_key.algorithm;
+        // A document is whole with its pair alone.
+        if !pair.is_some_and(|pair| pair.algorithm == algorithm) {
+            return Ok(PutOutcome::Differs);
+        }
+        let table = self.calls.tables.documents(document.id.partition());
+        let mut item = document_item(document);
+        if let Some(left) = put.rewrapped.as_ref().and_then(|audit| audit.serial) {
+            item.insert("former_serials".to_owned(), numbers([left.as_i64()]));
+        }
+        let with_document = put.entries.len().min(ENTRIES_WITH_DOCUMENT);
+        let (together, before) = put.entries.split_at(with_document);
+        self.put_entries_before(&table, put, before.len()).await?;
+        let mut act = Transaction::new().insert(Part::Row, &table, item).insert(
+            Part::Other,
+            &table,
+            walk_item(document.id),
+        );
+        for entry in together {
+            act = act.insert(Part::Other, &table, entry_item(entry));
+        }
+        if let Some(audit) = &put.rewrapped {
+            let record = Record::from(audit.clone());
+            act = act.record(&self.calls.tables.audit(), &record, 0);
+            act = act.never_repeated();
+        }
+        match act.commit(&self.calls, None).await? {
+            Committed::Done => Ok(PutOutcome::Stored),
+            // Somebody else was faster, or this very call, whose answer was lost.
+            Committed::Refused(_) => match self.document_item(document.id).await? {
+                Some(there) => self.compare_document(put, &there).await,
+                None => Err(StoreError::Conflict),
+            },
+        }
+    }
+
+    /// A document is there once its own item is: entries that are too many for one transaction come
+    /// before it. So do none that an interrupted put of another access list has left.
+    async fn put_entries_before(
+        &self,
+        table: &str,
+        put: &DocumentWithEntries,
+        count: usize,
+    ) -> Result<(), StoreError> {
+        let before = &put.entries[put.entries.len() - count..];
+        for stale in self.entries(&put.document.id).await? {
+            if !before.contains(&stale) {
+                let key = crate::items::entry_key(stale.document, stale.principal);
+                let request = self.calls.client.delete_item();
+                let request = request.table_name(table).set_key(Some(key));
+                call("DeleteItem", table, || request.clone().send()).await?;
+            }
+        }
+        let puts = before.iter().map(|entry| async move {
+            let item = Some(entry_item(entry));
+            let request = self.calls.client.put_item();
+            let request = request.table_name(table).set_item(item);
+            call("PutItem", table, || request.clone().send()).await
+        });
+        let puts: Vec<_> = puts.collect();
+        let puts = stream::iter(puts).buffer_unordered(AT_ONCE);
+        puts.try_for_each(|_| async { Ok::<_, CallError>(()) })
+            .await?;
+        Ok(())
+    }
+
+    async fn compare_document(
+        &self,
+        put: &DocumentWithEntries,
+        there: &crate::items::DocumentItem,
+    ) -> Result<PutOutcome, StoreError> {
+        let pair = self.pair(there.serial()?).await?;
+        let there = DocumentWithEntries {
+            document: there.document(pair.as_ref())?,
+            entries: self.entries(&put.document.id).await?,
+            rewrapped: None,
+        };
+        Ok(unchanged(there.is_same(put)))
+    }
+
+    pub(crate) async fn put_users(&self, users: &[User]) -> Result<Vec<PutOutcome>, StoreError> {
+        let puts = users.iter().map(|one| Box::pin(self.put_user(one)) as _);
+        each(puts.collect()).await
+    }
+
+    async fn put_user(&self, put: &User) -> Result<PutOutcome, StoreError> {
+        let table = self.calls.tables.accounts();
+        let committed = Transaction::new()
+            .insert(Part::Row, &table, user_item(put))
+            .insert(Part::Other, &table, name_item(put))
+            .commit(&self.calls, None)
+            .await?;
+        if committed == Committed::Done {
+            return Ok(PutOutcome::Stored);
+        }
+        let there = self.calls.get(&table, &user_key(put.id)).await?;
+        let there = there.as_ref().map(user).transpose()?;
+        Ok(unchanged(there.as_ref() == Some(put)))
+    }
+
+    pub(crate) async fn put_api_keys(
+        &self,
+        keys: &[ApiKey],
+    ) -> Result<Vec<PutOutcome>, StoreError> {
+        let mut outcomes = Vec::with_capacity(keys.len());
+        // One by one: two of a user would meet on his item.
+        for key in keys {
+            outcomes.push(self.put_api_key(key).await?);
+        }
+        Ok(outcomes)
+    }
+
+    async fn put_api_key(&self, put: &ApiKey) -> Result<PutOutcome, StoreError> {
+        let table = self.calls.tables.accounts();
+        let counted = Expression::is_there().add("api_keys_made", number(1));
+        let committed = Transaction::new()
+            .insert(Part::Row, &table, api_key_item(put))
+            .insert(Part::Other, &table, api_key_reference(put))
+            .update(Part::Other, &table, user_key(put.user), &counted)
+            .commit(&self.calls, None)
+            .await?;
+        if committed == Committed::Done {
+            return Ok(PutOutcome::Stored);
+        }
+        let there = self.calls.get(&table, &api_key_key(put.id)).await?;
+        let there = there.as_ref().map(api_key).transpose()?;
+        Ok(unchanged(there.as_ref() == Some(put)))
+    }
+
+    pub(crate) async fn put_pairs(&self, pairs: &[KeyPair]) -> Result<Vec<PutOutcome>, StoreError> {
+        let puts = pairs.iter().map(|one| Box::pin(self.put_pair(one)) as _);
+        each(puts.collect()).await
+    }
+
+    async fn put_pair(&self, put: &KeyPair) -> Result<PutOutcome, StoreError> {
+        let table = self.calls.tables.key_pairs();
+        let mut act = Transaction::new().insert(Part::Row, &table, pair_item(put));
+        if put.state == KeyState::Active {
+            act = act.insert(Part::Other, &table, active_item(&seat(put), put.serial));
+        }
+        if act.commit(&self.calls, None).await? == Committed::Done {
+            return Ok(PutOutcome::Stored);
+        }
+        let there = self.calls.get(&table, &pair_key(put.serial)).await?;
+        let there = there.as_ref().map(key_pair).transpose()?;
+        Ok(unchanged(there.as_ref() == Some(put)))
+    }
+
+    pub(crate) async fn put_audit(
+        &self,
+        entries: &[AuditEntry],
+    ) -> Result<Vec<PutOutcome>, StoreError> {
+        for entry in entries {
+            let (month, _) = audit_hash(entry.id);
+            self.catalogue.ensure_month(&self.calls, &month).await?;
+        }
+        let puts = entries
+            .iter()
+            .map(|one| Box::pin(self.put_audit_entry(one)) as _);
+        each(puts.collect()).await
+    }
+
+    async fn put_audit_entry(&self, put: &AuditEntry) -> Result<PutOutcome, StoreError> {
+        let table = self.calls.tables.audit();
+        let item = audit_item(put);
+        let is_new = match (put.action, put.document, put.serial) {
+            // The document remembers the pairs that it was ever wrapped under.
+            (AuditAction::DocumentRewrapped, Some(id), Some(left))
+                if self.document_item(id).await?.is_some() =>
+            {
+                let documents = self.calls.tables.documents(id.partition());
+                let remembers =
+                    Expression::is_there().add("former_serials", numbers([left.as_i64()]));
+                let committed = Transaction::new()
+                    .insert(Part::Row, &table, item.clone())
+                    .update(Part::Other, &documents, document_key(id), &remembers)
+                    .commit(&self.calls, None)
+                    .await?;
+                committed == Committed::Done
+            }
+            _ => self.put_new(&table, item.clone()).await?,
+        };
+        if is_new {
+            return Ok(PutOutcome::Stored);
+        }
+        let reader = Reader::new("the audit log", &item);
+        let key = crate::items::key(reader.text(ID)?, reader.text(ITEM)?);
+        let there = self.calls.get(&table, &key).await?;
+        let there = there.as_ref().map(audit_entry).transpose()?;
+        Ok(unchanged(there.as_ref() == Some(put)))
+    }
+
+    /// Whether the item was not there.
+    async fn put_new(&self, table: &str, item: Item) -> Result<bool, StoreError> {
+        let request = self
+            .calls
+            .client
+            .put_item()
+            .table_name(table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(id)");
+        match call("PutItem", table, || request.clone().send()).await {
+            Ok(_) => Ok(true),
+            Err(error) if condition_failed(&error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
