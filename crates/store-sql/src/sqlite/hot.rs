@@ -24,7 +24,7 @@ use super::file::Lane;
 use crate::batch::{Answers, Engine};
 use crate::error::Failure;
 use crate::rows::{
-    ApiKeyRow, AuditRow, DocumentRow, EntryRow, Key, KeyPairRow, UserRow, WrapColumns, named,
+    ApiKeyRow, AuditRow, DocumentRow, EntryRow, KeyPairRow, UserRow, WrapColumns, named, row_key,
 };
 use crate::schema::{api_keys, audit, documents, entries, key_pairs, users};
 use crate::sql_types::SqlUuid;
@@ -45,7 +45,7 @@ pub(super) async fn find(
 ) -> Result<Option<Found>, StoreError> {
     match store
         .reads
-        .ask(Read::Document(store.place.key(id), principals.into()))
+        .ask(Read::Document(id, principals.into()))
         .await?
     {
         ReadAnswer::Document(found) => Ok(found.map(|found| *found)),
@@ -59,12 +59,12 @@ pub(super) async fn insert(
     owner_entry: &Entry,
     act: &Record,
 ) -> Result<InsertOutcome, StoreError> {
-    let document_row = store.place.document(document);
+    let (class, id) = row_key(document.id);
     let mut entry = EntryRow::from(owner_entry);
-    (entry.retention_class, entry.document_id) = (document_row.retention_class, document_row.id);
+    (entry.retention_class, entry.document_id) = (class, id);
     let request = Write::Insert(Arc::new(Insert {
         id: document.id,
-        document: document_row,
+        document: document.into(),
         scope: document.wrapped_key.scope.to_string(),
         entry,
         audit: (&act.audit).into(),
@@ -80,11 +80,7 @@ pub(super) async fn record_release(
     release: &Release,
     act: &Record,
 ) -> Result<ReleaseOutcome, StoreError> {
-    let request = Write::Release(Arc::new(Releasing {
-        key: store.place.key(release.document),
-        release: release.clone(),
-        audit: (&act.audit).into(),
-    }));
+    let request = Write::Release(Arc::new((release.clone(), AuditRow::from(&act.audit))));
     match store.writes.ask(request).await? {
         WriteAnswer::Release(outcome) => Ok(outcome),
         WriteAnswer::Insert(_) => Err(misanswered()),
@@ -99,7 +95,7 @@ fn misanswered() -> StoreError {
 #[derive(Clone)]
 pub(super) enum Read {
     ApiKey(ApiKeyId),
-    Document(Key, Arc<[Principal]>),
+    Document(DocumentId, Arc<[Principal]>),
 }
 
 pub(super) enum ReadAnswer {
@@ -151,8 +147,8 @@ impl Engine for Reads {
 fn answer_read(conn: &mut SqliteConnection, read: &Read) -> Result<ReadAnswer, Failure> {
     Ok(match read {
         Read::ApiKey(id) => ReadAnswer::ApiKey(load_api_key(conn, *id)?.map(Box::new)),
-        Read::Document(key, principals) => {
-            ReadAnswer::Document(load_found(conn, *key, principals)?.map(Box::new))
+        Read::Document(id, principals) => {
+            ReadAnswer::Document(load_found(conn, *id, principals)?.map(Box::new))
         }
     })
 }
@@ -172,13 +168,14 @@ fn load_api_key(conn: &mut SqliteConnection, id: ApiKeyId) -> Result<KeyAndUser,
 
 fn load_found(
     conn: &mut SqliteConnection,
-    (class, id): Key,
+    id: DocumentId,
     principals: &[Principal],
 ) -> Result<Option<Found>, Failure> {
+    let (class, key) = row_key(id);
     let row: Option<(DocumentRow, Option<KeyPairRow>)> = documents::table
         .left_join(key_pairs::table.on(key_pairs::serial.eq(documents::key_serial)))
         .filter(documents::retention_class.eq(class))
-        .filter(documents::id.eq(id))
+        .filter(documents::id.eq(key))
         .select((DocumentRow::as_select(), Option::<KeyPairRow>::as_select()))
         .get_result(conn)
         .optional()?;
@@ -200,7 +197,7 @@ fn load_found(
         let row = entries::table
             .find((
                 class,
-                id,
+                key,
                 principal.kind().as_str(),
                 SqlUuid(principal.id()),
             ))
@@ -227,18 +224,11 @@ pub(super) struct Insert {
     audit: AuditRow,
 }
 
-/// A release to be recorded.
-pub(super) struct Releasing {
-    key: Key,
-    release: Release,
-    audit: AuditRow,
-}
-
 /// A write of one request.
 #[derive(Clone)]
 pub(super) enum Write {
     Insert(Arc<Insert>),
-    Release(Arc<Releasing>),
+    Release(Arc<(Release, AuditRow)>),
 }
 
 pub(super) enum WriteAnswer {
@@ -367,13 +357,9 @@ fn store_document(
 /// Whoever revokes waits until this transaction has ended, or has ended before it began.
 fn store_release(
     conn: &mut SqliteConnection,
-    Releasing {
-        key,
-        release,
-        audit: audit_row,
-    }: &Releasing,
+    (release, audit_row): &(Release, AuditRow),
 ) -> Result<ReleaseOutcome, Failure> {
-    let found = load_found(conn, *key, &release.principals)?;
+    let found = load_found(conn, release.document, &release.principals)?;
     let caller = load_api_key(conn, release.api_key)?;
     let (Some(found), Some((key, user))) = (found, caller) else {
         return Ok(ReleaseOutcome::Refused);
