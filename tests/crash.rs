@@ -5,9 +5,7 @@
 use std::time::Duration;
 
 use crypt_keeper_test_services::{Postgres, PostgresOptions, cycles, require_or_skip};
-use crypt_keeper_tests::{
-    Account, Api, Parts, Record, Server, Upload, WRITERS, Writers, announce, random_below,
-};
+use crypt_keeper_tests::{Account, Parts, Server, Writers, announce, assert_kept, random_below};
 
 fn durable_postgres() -> Option<Postgres> {
     let options = PostgresOptions {
@@ -21,40 +19,6 @@ fn pause(from: u64, to: u64) -> Duration {
     let pause = Duration::from_millis(from + random_below(to - from));
     std::thread::sleep(pause);
     pause
-}
-
-/// Every upload gives the key that it gave before; every reader that was added can read.
-fn assert_kept(server: &Server, owner: &Account, reader: &Account, record: &Record) {
-    let in_parts = |items: usize| items.div_ceil(WRITERS).max(1);
-    std::thread::scope(|scope| {
-        for part in record.uploads.chunks(in_parts(record.uploads.len())) {
-            let api = server.api(owner);
-            scope.spawn(move || part.iter().for_each(|upload| assert_is_there(&api, upload)));
-        }
-        for part in record.shares.chunks(in_parts(record.shares.len())) {
-            let api = server.api(reader);
-            scope.spawn(move || {
-                for id in part {
-                    assert_eq!(api.download_url(id).unwrap().status, 200, "{id}");
-                }
-            });
-        }
-    });
-    let database = server.installation.database();
-    assert_eq!(database.half_states(), [""; 0]);
-    let documents = database.count("SELECT count(*) AS n FROM documents");
-    assert!(documents >= i64::try_from(record.uploads.len()).unwrap());
-    // A key that left was written down first.
-    let released =
-        database.count("SELECT count(*) AS n FROM audit WHERE action = 'document.released'");
-    assert!(released >= i64::try_from(record.downloads).unwrap());
-    assert_eq!(record.wrong, [""; 0]);
-    assert!(!server.log().contains("panicked"), "{}", server.log());
-}
-
-fn assert_is_there(api: &Api, upload: &Upload) {
-    let found = Upload::of(&api.download_url(&upload.id).unwrap());
-    assert!(found.key == upload.key, "{} has another key", upload.id);
 }
 
 /// Kills the service under its writers, starts it again, looks; as often as is asked.
@@ -95,7 +59,7 @@ fn no_acknowledged_upload_is_lost_by_kills_on_postgres_in_all_cycles() {
     };
     let parts = Parts {
         postgres: Some(postgres.access().clone()),
-        s3: None,
+        ..Parts::default()
     };
     survives_kills(&parts, "kill -9 on PostgreSQL");
 }
@@ -107,7 +71,7 @@ fn no_acknowledged_upload_is_lost_when_postgres_restarts_in_all_cycles() {
     };
     let parts = Parts {
         postgres: Some(postgres.access().clone()),
-        s3: None,
+        ..Parts::default()
     };
     let mut server = Server::start(&parts);
     let (alice, bob) = (server.user("alice"), server.user("bob"));

@@ -225,8 +225,8 @@ fn every_damage_in_the_bucket_shows() {
         return;
     };
     let scene = Scene::set(&Parts {
-        postgres: None,
         s3: Some(minio.access().clone()),
+        ..Parts::default()
     });
     // Clients of 2017 send no condition, so whoever has the presigned PUT can replace the object.
     scene.every_damage_shows(|damaged| {

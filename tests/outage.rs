@@ -142,8 +142,8 @@ fn a_bucket_that_is_gone_is_said_and_comes_back() {
         return;
     };
     let server = Server::start(&Parts {
-        postgres: None,
         s3: Some(minio.access().clone()),
+        ..Parts::default()
     });
     let alice = server.ckc(&server.user("alice"));
     let alice = alice.with("CKC_RETRIES", "0").with("CKC_TIMEOUT", "5");

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use crypt_keeper_test_services::{PortLease, PostgresAccess};
 use serde_json::Value;
 
-use crate::{Database, Parts, binaries, random};
+use crate::{Database, Parts, Stored, Tables, binaries, random};
 
 /// Where the metadata of an installation are.
 #[derive(Clone, Debug)]
@@ -20,15 +20,18 @@ pub enum Place {
     Postgres(String),
 }
 
-/// A service's folder and settings; database and folder go with it.
+/// A service's folder and settings; databases, tables and folder go with it.
 #[derive(Debug)]
 pub struct Installation {
     folder: tempfile::TempDir,
     settings: BTreeMap<String, String>,
     environment: BTreeMap<String, String>,
     port: PortLease,
-    database: Option<(PostgresAccess, String)>,
+    /// Where its databases are.
+    postgres: Option<PostgresAccess>,
+    database: Option<String>,
     key_store: Option<String>,
+    tables: Option<Tables>,
 }
 
 impl Installation {
@@ -48,21 +51,32 @@ impl Installation {
             folder,
             settings: BTreeMap::new(),
             environment: BTreeMap::new(),
+            port,
+            postgres: parts.postgres.clone(),
             database: None,
             key_store: None,
-            port,
+            tables: None,
         };
         let listen = format!("127.0.0.1:{}", installation.port.port());
         installation.set("HTTP__LISTEN", &listen);
         installation.set("DATA_DIR", data.to_str().expect("a UTF-8 path"));
-        if let Some(postgres) = &parts.postgres {
+        if let Some(dynamodb) = &parts.dynamodb {
+            let tables = Tables::fresh(dynamodb);
+            installation.set("METADATA__BACKEND", "dynamodb");
+            installation.set("METADATA__DYNAMODB__ENDPOINT", &dynamodb.endpoint);
+            installation.set("METADATA__DYNAMODB__REGION", &dynamodb.region);
+            installation.set("METADATA__DYNAMODB__TABLE_PREFIX", tables.prefix());
+            installation.set_variable("AWS_ACCESS_KEY_ID", &dynamodb.access_key);
+            installation.set_variable("AWS_SECRET_ACCESS_KEY", &dynamodb.secret_key);
+            installation.tables = Some(tables);
+        } else if let Some(postgres) = &parts.postgres {
             let database = postgres
                 .create_fresh_database("e2e", None)
                 .expect("a database");
             let url = postgres.url(&database);
             installation.set("METADATA__BACKEND", "postgres");
             installation.set("METADATA__POSTGRES__URL", &url);
-            installation.database = Some((postgres.clone(), database));
+            installation.database = Some(database);
         }
         if let Some(s3) = &parts.s3 {
             installation.set("BLOBS__BACKEND", "s3");
@@ -71,6 +85,7 @@ impl Installation {
             installation.set("BLOBS__S3__REGION", &s3.region);
             installation.set("BLOBS__S3__ENDPOINT", &s3.endpoint);
             installation.set("BLOBS__S3__PATH_STYLE", "true");
+            // DynamoDB Local takes any, also those of the bucket.
             installation.set_variable("AWS_ACCESS_KEY_ID", &s3.access_key);
             installation.set_variable("AWS_SECRET_ACCESS_KEY", &s3.secret_key);
         }
@@ -90,20 +105,22 @@ impl Installation {
             settings: self.settings.clone(),
             environment: self.environment.clone(),
             port: PortLease::free().expect("a port"),
+            postgres: None,
             database: None,
             key_store: None,
+            tables: None,
         };
         let listen = format!("127.0.0.1:{}", twin.port.port());
         twin.set("HTTP__LISTEN", &listen);
         twin
     }
 
-    /// Keeps the sealed private halves in a database of their own, beside that of the metadata.
+    /// Keeps the sealed private halves in a database of their own.
     ///
     /// # Panics
-    /// If the metadata are not in PostgreSQL, or it makes no database.
+    /// If there is no PostgreSQL, or it makes no database.
     pub fn separate_key_store(&mut self) {
-        let (postgres, _) = self.database.clone().expect("PostgreSQL");
+        let postgres = self.postgres.clone().expect("PostgreSQL");
         let name = postgres.create_fresh_database("keys", None);
         let name = name.expect("a database");
         self.set("KEYS__SEALED__URL", &postgres.url(&name));
@@ -116,7 +133,8 @@ impl Installation {
     /// If the metadata are not in PostgreSQL.
     #[must_use]
     pub fn databases(&self) -> (PostgresAccess, String, Option<String>) {
-        let (postgres, metadata) = self.database.clone().expect("PostgreSQL");
+        let postgres = self.postgres.clone().expect("PostgreSQL");
+        let metadata = self.database.clone().expect("metadata in PostgreSQL");
         (postgres, metadata, self.key_store.clone())
     }
 
@@ -129,7 +147,7 @@ impl Installation {
     }
 
     /// Makes what the embedded default makes by itself: a master key, the schema, the bucket, the
-    /// first key pair.
+    /// first key pair; and beside DynamoDB, which keeps no private halves, a database for them.
     ///
     /// # Panics
     /// If a command fails.
@@ -141,6 +159,9 @@ impl Installation {
         let file = file.to_str().expect("a UTF-8 path").to_owned();
         self.succeeds(&["master-key", "new", &file]);
         self.set("KEYS__MASTER_KEY_FILE", &file);
+        if self.tables.is_some() {
+            self.separate_key_store();
+        }
         self.succeeds(&["setup"]);
     }
 
@@ -196,14 +217,27 @@ impl Installation {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.port()))
     }
 
-    /// The metadata, past the service.
+    /// The metadata in SQLite or PostgreSQL, past the service.
+    ///
+    /// # Panics
+    /// If they are in DynamoDB.
     #[must_use]
     pub fn database(&self) -> Database {
-        Database::open(&match &self.database {
+        assert!(self.tables.is_none(), "its metadata are in DynamoDB");
+        Database::open(&match (&self.postgres, &self.database) {
             // Past every proxy that the service may have to go through.
-            Some((postgres, database)) => Place::Postgres(postgres.url(database)),
-            None => Place::Sqlite(self.data().join("metadata.db")),
+            (Some(postgres), Some(database)) => Place::Postgres(postgres.url(database)),
+            _ => Place::Sqlite(self.data().join("metadata.db")),
         })
+    }
+
+    /// The metadata, past the service, wherever they are.
+    #[must_use]
+    pub fn stored(&self) -> Stored {
+        match &self.tables {
+            Some(tables) => Stored::DynamoDb(tables.clone()),
+            None => Stored::Sql(self.database()),
+        }
     }
 
     /// A command of the operator, in its folder, under its settings and no other variables.
@@ -289,12 +323,14 @@ impl Installation {
 
 impl Drop for Installation {
     fn drop(&mut self) {
-        if let Some((postgres, database)) = &self.database {
-            // A server that a test has stopped keeps its databases to itself, and goes soon.
-            let _ = postgres.drop_database(database);
-            if let Some(key_store) = &self.key_store {
-                let _ = postgres.drop_database(key_store);
+        if let Some(postgres) = &self.postgres {
+            for database in self.database.iter().chain(&self.key_store) {
+                // A server that a test has stopped keeps its databases to itself, and goes soon.
+                let _ = postgres.drop_database(database);
             }
+        }
+        if let Some(tables) = &self.tables {
+            tables.delete();
         }
     }
 }

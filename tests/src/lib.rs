@@ -25,25 +25,31 @@
 mod api;
 mod binaries;
 mod ckc;
+mod dynamodb;
 pub mod fuzz;
 pub mod http;
 mod installation;
+mod kept;
 mod parts;
 mod secrets;
 mod server;
 mod sql;
+mod stored;
 mod vault;
 mod writers;
 
 pub use api::{Account, Api, Upload};
 pub use binaries::binaries;
 pub use ckc::{Ckc, Ran};
+pub use dynamodb::Tables;
 pub use installation::{Installation, Place};
+pub use kept::assert_kept;
 pub use parts::{Blobs, Metadata, Parts};
 pub use secrets::{Found, Secrets};
 pub use server::Server;
 pub use sql::Database;
 pub use sql::StoredPair;
+pub use stored::Stored;
 pub use vault::{Engine, KeysInVault};
 pub use writers::{Record, WRITERS, Writers};
 

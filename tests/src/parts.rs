@@ -1,6 +1,6 @@
 //! What a service stands on.
 
-use crypt_keeper_test_services::{self as services, PostgresAccess, S3Access};
+use crypt_keeper_test_services::{self as services, DynamoDbAccess, PostgresAccess, S3Access};
 
 /// Where documents are registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum Metadata {
     Sqlite,
     /// A database of its own in a PostgreSQL server.
     Postgres,
+    /// Tables of its own in a DynamoDB.
+    DynamoDb,
 }
 
 /// Where objects lie.
@@ -25,7 +27,9 @@ pub enum Blobs {
 /// The servers behind one service; none at all is the embedded default.
 #[derive(Clone, Debug, Default)]
 pub struct Parts {
-    /// `None`: SQLite.
+    /// `Some`: the metadata are there, and in `postgres` at most sealed private halves.
+    pub dynamodb: Option<DynamoDbAccess>,
+    /// `None`: SQLite, if there is no DynamoDB either.
     pub postgres: Option<PostgresAccess>,
     /// `None`: the local folder.
     pub s3: Option<S3Access>,
@@ -42,9 +46,14 @@ impl Parts {
     #[must_use]
     pub fn find(metadata: Metadata, blobs: Blobs) -> Option<Self> {
         Some(Self {
+            dynamodb: match metadata {
+                Metadata::Sqlite | Metadata::Postgres => None,
+                Metadata::DynamoDb => Some(services::dynamodb()?),
+            },
             postgres: match metadata {
                 Metadata::Sqlite => None,
-                Metadata::Postgres => Some(services::postgres()?),
+                // Beside DynamoDB it is where sealed private halves go.
+                Metadata::Postgres | Metadata::DynamoDb => Some(services::postgres()?),
             },
             s3: match blobs {
                 Blobs::Local => None,
