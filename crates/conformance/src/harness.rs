@@ -4,7 +4,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{Algorithm, Timestamp};
 use crypt_keeper_domain::ports::{
-    Accounts, AuditLog, BlobStore, KeyRegistry, KeyVault, MetadataStore, ObjectCopy, PrivateKeys,
+    Accounts, AuditLog, BlobStore, Holds, KeyRegistry, KeyVault, MetadataStore, MetadataTransfer,
+    ObjectCopy, Partitions, PrivateKeys, Sweeps,
 };
 
 /// An adapter made ready for one law, empty and alone: a database, a bucket, a mount of its own.
@@ -47,12 +48,39 @@ pub trait StoreHarness: Harness {
         self.store()
     }
 
+    /// Its time partitions; `None` for a store that takes documents wherever their partition is, as
+    /// one without the port. A scene makes the partitions of its documents where there are any.
+    fn partitions(&self) -> Option<Arc<dyn Partitions>> {
+        None
+    }
+
     /// What the store's clock shows, by which it judges the moments in new ids.
     fn now(&self) -> Timestamp;
 
     /// How far a list may lag behind an acknowledged write; zero where all are complete at once.
     /// The laws wait that long before they read a list.
     fn list_bound(&self) -> Duration;
+}
+
+/// A store whose documents may expire one by one.
+pub trait SweepHarness: StoreHarness {
+    /// What finds and removes them.
+    fn sweeps(&self) -> Arc<dyn Sweeps>;
+}
+
+/// A store that keeps documents under legal hold.
+pub trait HoldHarness: StoreHarness {
+    /// The holds.
+    fn holds(&self) -> Arc<dyn Holds>;
+
+    /// The place of the held documents, as a store of its own.
+    fn held(&self) -> Arc<dyn MetadataStore>;
+}
+
+/// A store that rows can be moved from and to.
+pub trait TransferHarness: StoreHarness {
+    /// The same store.
+    fn transfer(&self) -> Arc<dyn MetadataTransfer>;
 }
 
 /// The store of sealed private halves.

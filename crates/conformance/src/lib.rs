@@ -32,19 +32,23 @@ pub mod blob_store;
 mod concurrency;
 pub mod fixtures;
 mod harness;
+pub mod holds;
 pub mod key_registry;
 pub mod key_vault;
 mod laws;
 pub mod metadata_store;
+pub mod metadata_transfer;
 pub mod object_copy;
 pub mod outage;
+pub mod partitions;
 pub mod private_keys;
 pub mod row_locks;
 mod scene;
+pub mod sweeps;
 
 pub use harness::{
-    BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, ObjectCopyHarness, PrivateKeysHarness,
-    Store, StoreHarness,
+    BareAnswer, BlobStoreHarness, Harness, HoldHarness, KeyVaultHarness, ObjectCopyHarness,
+    PrivateKeysHarness, Store, StoreHarness, SweepHarness, TransferHarness,
 };
 pub use laws::uphold;
 pub use outage::Outage;

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use crypt_keeper_domain::model::{
     ApiKey, AuditAction, AuditEntry, AuditId, Document, DocumentId, Entry, KeyPair, KeyPairChange,
-    KeyState, Page, PageLimit, PageRequest, Record, Rights, Scope, Timestamp, User, UserId,
-    UserName,
+    KeyState, Lifetime, Page, PageLimit, PageRequest, Partition, Record, Rights, Scope, Timestamp,
+    User, UserId, UserName,
 };
 use crypt_keeper_domain::ports::{
     Accounts, ApiKeyInsert, AuditFilter, AuditLog, Change, DocumentFilter, Found, InsertOutcome,
@@ -108,8 +108,18 @@ impl<'a> Scene<'a> {
         assert_eq!(outcome, InsertOutcome::Inserted);
     }
 
-    /// Tries to store a document with its owner's entry.
+    /// Makes a partition, if the store has them, for documents without a limit to their lives.
+    pub async fn partition(&self, partition: Partition) {
+        if let Some(partitions) = self.harness.partitions() {
+            let (lifetime, at) = (Lifetime::UNLIMITED, self.make.at());
+            let made = partitions.ensure_partition(partition, lifetime, at).await;
+            made.expect("ensure_partition");
+        }
+    }
+
+    /// Tries to store a document with its owner's entry, in its partition.
     pub async fn try_insert(&self, document: &Document) -> InsertOutcome {
+        self.partition(document.id.partition()).await;
         let entry = self.make.owner_entry(document);
         let record = self
             .make

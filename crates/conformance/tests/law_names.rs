@@ -11,15 +11,19 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PORTS: [&str; 8] = [
+const PORTS: [&str; 12] = [
     "accounts",
     "audit_log",
     "blob_store",
+    "holds",
     "key_registry",
     "key_vault",
     "metadata_store",
+    "metadata_transfer",
     "object_copy",
+    "partitions",
     "private_keys",
+    "sweeps",
 ];
 
 #[test]

@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
-    BareAnswer, BlobStoreHarness, Harness, KeyVaultHarness, ObjectCopyHarness, Outage,
-    PrivateKeysHarness, StoreHarness, accounts_laws, audit_log_laws, blob_outage_laws,
-    blob_store_laws, key_registry_laws, key_vault_laws, metadata_store_laws, object_copy_laws,
-    private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws,
+    BareAnswer, BlobStoreHarness, Harness, HoldHarness, KeyVaultHarness, ObjectCopyHarness, Outage,
+    PrivateKeysHarness, StoreHarness, SweepHarness, TransferHarness, accounts_laws, audit_log_laws,
+    blob_outage_laws, blob_store_laws, holds_laws, key_registry_laws, key_vault_laws,
+    metadata_store_laws, metadata_transfer_laws, object_copy_laws, partitions_laws,
+    private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws, sweeps_laws,
 };
 use crypt_keeper_domain::memory::{
     Fault, ManualClock, MemoryBlobs, MemoryPrivateKeys, MemoryStore, MemoryVault, SeededEntropy,
 };
 use crypt_keeper_domain::model::{Algorithm, Timestamp};
 use crypt_keeper_domain::ports::{
-    BlobStore, Clock, KeyRegistry, KeyVault, ObjectCopy, PrivateKeys,
+    BlobStore, Clock, Holds, KeyRegistry, KeyVault, MetadataStore, MetadataTransfer, ObjectCopy,
+    Partitions, PrivateKeys, Sweeps,
 };
 
 /// 2026-03-01T12:00:00.000001Z
@@ -42,12 +44,38 @@ impl StoreHarness for Store {
         self.store.clone()
     }
 
+    fn partitions(&self) -> Option<Arc<dyn Partitions>> {
+        Some(self.store.clone())
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     fn list_bound(&self) -> Duration {
         Duration::ZERO
+    }
+}
+
+impl SweepHarness for Store {
+    fn sweeps(&self) -> Arc<dyn Sweeps> {
+        self.store.clone()
+    }
+}
+
+impl HoldHarness for Store {
+    fn holds(&self) -> Arc<dyn Holds> {
+        self.store.clone()
+    }
+
+    fn held(&self) -> Arc<dyn MetadataStore> {
+        Arc::new(self.store.held())
+    }
+}
+
+impl TransferHarness for Store {
+    fn transfer(&self) -> Arc<dyn MetadataTransfer> {
+        self.store.clone()
     }
 }
 
@@ -205,7 +233,11 @@ impl Outage for Blobs {
 }
 
 metadata_store_laws!(store());
+metadata_transfer_laws!(store());
+holds_laws!(store());
+partitions_laws!(store());
 row_lock_laws!(store());
+sweeps_laws!(store());
 store_outage_laws!(store());
 accounts_laws!(store());
 audit_log_laws!(store());

@@ -44,11 +44,13 @@ pub async fn change_needs_the_seen_version(harness: &dyn StoreHarness) {
     now_is(&document).await;
     assert_eq!(change(id, 2, &expire).await, Change::Changed);
     document.expires_at = Some(Timestamp::MAX);
+    document.expires_early = true;
     document.version = 3;
     now_is(&document).await;
     let keep = DocumentChange::ExpiresAt(None);
     assert_eq!(change(id, 3, &keep).await, Change::Changed);
     document.expires_at = None;
+    document.expires_early = false;
     document.version = 4;
     now_is(&document).await;
 

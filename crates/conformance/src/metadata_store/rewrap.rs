@@ -122,6 +122,7 @@ pub async fn rewrap_changes_the_wrap_alone(harness: &dyn StoreHarness) {
         .await;
     assert_eq!(answer.unwrap(), Change::Changed);
     documents[0].expires_at = Some(Timestamp::MAX);
+    documents[0].expires_early = true;
     documents[0].version = 2;
 
     let mut batch: Vec<_> = documents
