@@ -28,6 +28,7 @@ diesel::table! {
         expires_at -> Nullable<Timestamp>,
         hold -> Bool,
         key_exposed -> Bool,
+        expires_early -> Bool,
     }
 }
 
@@ -107,6 +108,19 @@ diesel::table! {
         api_key -> Nullable<Text>,
         key_serial -> Nullable<BigInt>,
         master_key -> Nullable<Text>,
+        partition -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    partitions (retention_class, start) {
+        retention_class -> SmallInt,
+        start -> Date,
+        state -> Text,
+        lifetime_seconds -> Nullable<BigInt>,
+        made_at -> Timestamp,
+        closed_at -> Nullable<Timestamp>,
+        table_suffix -> Nullable<Text>,
     }
 }
 
@@ -125,5 +139,5 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
-    documents, entries, key_pairs, users, api_keys, audit
+    documents, entries, key_pairs, users, api_keys, audit, partitions
 );

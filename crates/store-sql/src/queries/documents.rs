@@ -248,7 +248,11 @@ async fn update(
         }
         DocumentChange::ExpiresAt(end) => {
             diesel::update(seen)
-                .set((next, documents::expires_at.eq(end.map(sql_time))))
+                .set((
+                    next,
+                    documents::expires_at.eq(end.map(sql_time)),
+                    documents::expires_early.eq(end.is_some()),
+                ))
                 .execute(conn)
                 .await
         }

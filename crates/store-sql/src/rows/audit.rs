@@ -28,6 +28,7 @@ pub(crate) struct AuditRow {
     pub(crate) api_key: Option<String>,
     pub(crate) key_serial: Option<i64>,
     pub(crate) master_key: Option<String>,
+    pub(crate) partition: Option<String>,
 }
 
 impl From<&AuditEntry> for AuditRow {
@@ -55,6 +56,7 @@ impl From<&AuditEntry> for AuditRow {
             api_key: entry.api_key.map(|id| id.as_str().to_owned()),
             key_serial: entry.serial.map(|serial| serial.as_i64()),
             master_key: entry.master_key.map(|id| id.to_string()),
+            partition: entry.partition.map(|one| one.to_string()),
         }
     }
 }
@@ -110,7 +112,7 @@ impl TryFrom<AuditRow> for AuditEntry {
             api_key: row.api_key.as_ref().map(api_key).transpose()?,
             serial: row.key_serial.map(serial).transpose()?,
             master_key: row.master_key.as_deref().map(master_key).transpose()?,
-            partition: None,
+            partition: row.partition.as_deref().map(named).transpose()?,
         })
     }
 }

@@ -35,6 +35,7 @@ pub(crate) struct DocumentRow {
     pub(crate) expires_at: Option<NaiveDateTime>,
     pub(crate) hold: bool,
     pub(crate) key_exposed: bool,
+    pub(crate) expires_early: bool,
 }
 
 /// The primary key of a document: its class, a function of the id, and the id.
@@ -71,6 +72,7 @@ impl From<&Document> for DocumentRow {
             expires_at: document.expires_at.map(sql_time),
             hold: document.hold,
             key_exposed: document.key_exposed,
+            expires_early: document.expires_early,
         }
     }
 }
@@ -148,7 +150,7 @@ impl DocumentRow {
             created_at: timestamp(self.created_at),
             expires_at: self.expires_at.map(timestamp),
             hold: self.hold,
-            expires_early: false,
+            expires_early: self.expires_early,
             key_exposed: self.key_exposed,
         })
     }

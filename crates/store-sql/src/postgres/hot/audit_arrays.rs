@@ -7,7 +7,8 @@ use super::arrays::Arrays;
 use crate::rows::AuditRow;
 use crate::sql_types::{Id, SqlUuid};
 
-/// Audit entries, a column each: all but `master_key`, which no act on a document has.
+/// Audit entries, a column each: all but `master_key` and `partition`, which no act on a document
+/// has.
 #[derive(QueryId, Default)]
 pub(super) struct AuditArrays {
     ids: Vec<SqlUuid>,

@@ -32,6 +32,7 @@ pub(super) struct DocumentArrays {
     expires_at: Vec<Option<NaiveDateTime>>,
     holds: Vec<bool>,
     exposed: Vec<bool>,
+    early: Vec<bool>,
 }
 
 impl DocumentArrays {
@@ -39,7 +40,7 @@ impl DocumentArrays {
     pub(super) const COLUMNS: &'static str = "retention_class, id, state, version, owner, name, \
          content_length, content_type, compressed, format, wrap_algorithm, key_serial, \
          wrapped_key, key_commitment, object_key, size, etag, version_id, created_at, \
-         expires_at, hold, key_exposed";
+         expires_at, hold, key_exposed, expires_early";
 
     pub(super) fn push(&mut self, row: &DocumentRow) {
         let row = row.clone();
@@ -65,6 +66,7 @@ impl DocumentArrays {
         self.expires_at.push(row.expires_at);
         self.holds.push(row.hold);
         self.exposed.push(row.key_exposed);
+        self.early.push(row.expires_early);
     }
 
     pub(super) fn bind<'b>(&'b self, arrays: &mut Arrays<'_, 'b>) -> QueryResult<()> {
@@ -89,6 +91,7 @@ impl DocumentArrays {
         arrays.bind::<Timestamp, _>(&self.created_at)?;
         arrays.bind::<Nullable<Timestamp>, _>(&self.expires_at)?;
         arrays.bind::<Bool, _>(&self.holds)?;
-        arrays.bind::<Bool, _>(&self.exposed)
+        arrays.bind::<Bool, _>(&self.exposed)?;
+        arrays.bind::<Bool, _>(&self.early)
     }
 }

@@ -138,7 +138,7 @@ impl QueryFragment<Pg> for Statement {
                d.retention_class, d.id, d.state, d.version, d.owner, d.name, d.content_length, \
                d.content_type, d.compressed, d.format, d.wrap_algorithm, d.key_serial, \
                d.wrapped_key, d.key_commitment, d.object_key, d.size, d.etag, d.version_id, \
-               d.created_at, d.expires_at, d.hold, d.key_exposed, \
+               d.created_at, d.expires_at, d.hold, d.key_exposed, d.expires_early, \
                p.scope, p.algorithm, p.state, \
                e.retention_class, e.document_id, e.principal_kind, e.principal_id, e.rights, \
                e.granted_by, e.granted_at, e.expires_at \
