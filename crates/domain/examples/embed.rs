@@ -65,6 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         blobs: archive.clone(),
         entropy: entropy.clone(),
         scope: ScopePolicy::Shared,
+        retention: RetentionClasses::default(),
         first_pair: None,
         limits: UploadLimits::default(),
     };

@@ -281,7 +281,8 @@ mod tests {
         ManualClock, MemoryBlobs, MemoryStore, MemoryVault, SeededEntropy,
     };
     use crypt_keeper_domain::model::{
-        ApiKeyId, Caller, DocumentMetadata, EncryptionFormat, RequestId, Scope, Timestamp, UserName,
+        ApiKeyId, Caller, DocumentMetadata, EncryptionFormat, RequestId, RetentionClasses, Scope,
+        Timestamp, UserName,
     };
     use crypt_keeper_domain::ports::{Entropy, EntropyError};
     use crypt_keeper_domain::usecase::{
@@ -331,6 +332,7 @@ mod tests {
             blobs: Arc::clone(&ports.blobs),
             entropy: Arc::clone(&ports.entropy),
             scope: ScopePolicy::Shared,
+            retention: RetentionClasses::default(),
             first_pair: None,
             limits: UploadLimits::default(),
         };

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{ApiKeyId, Principal, Timestamp, UserId};
+use super::{ApiKeyId, Principal, RetentionClass, Timestamp, UserId};
 
 /// Who acts, when, and in which request: the first argument of every use case.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Caller {
     pub principals: Vec<Principal>,
     /// What his credentials are good for.
     pub scopes: Scopes,
+    /// The retention class of documents for which he chooses none; `None`: the configured default.
+    pub retention: Option<RetentionClass>,
 }
 
 impl Caller {
@@ -34,6 +36,7 @@ impl Caller {
             actor: Actor::User { id, api_key },
             principals: vec![Principal::User(id)],
             scopes: Scopes::DOCUMENTS,
+            retention: None,
         }
     }
 
@@ -44,6 +47,7 @@ impl Caller {
             actor: Actor::Operator,
             principals: Vec::new(),
             scopes: Scopes::ADMINISTRATION,
+            retention: None,
         }
     }
 
@@ -54,6 +58,7 @@ impl Caller {
             actor: Actor::System,
             principals: Vec::new(),
             scopes: Scopes::ADMINISTRATION,
+            retention: None,
         }
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Period, Timestamp};
+use super::{FieldError, Period, Timestamp};
 
 /// Number of a retention class: how long its documents live and how they are partitioned.
 ///
@@ -280,6 +280,38 @@ impl RetentionClasses {
         self.policies.iter().find(|policy| policy.class == class)
     }
 
+    /// The class of a new document: the one that its uploader `chose`, or else `own`, his default,
+    /// or else the default of all.
+    ///
+    /// # Errors
+    /// A [`FieldError`] that names the configured classes, if the class is not (or no longer) one
+    /// of them: a document that was to live for a week would otherwise live for ever, or the other
+    /// way round.
+    pub fn choose(
+        &self,
+        chose: Option<&RetentionName>,
+        own: Option<RetentionClass>,
+    ) -> Result<&RetentionPolicy, FieldError> {
+        if let Some(name) = chose {
+            let unknown = || self.not_configured(format!("no retention class is named `{name}`"));
+            return self.named(name).ok_or_else(unknown);
+        }
+        let class = own.unwrap_or(self.default);
+        self.policy(class).ok_or_else(|| {
+            self.not_configured(format!(
+                "retention class {class}, the default of this user, is not configured any more"
+            ))
+        })
+    }
+
+    fn not_configured(&self, what: String) -> FieldError {
+        let names: Vec<_> = self.policies.iter().map(|one| one.name.as_str()).collect();
+        FieldError {
+            field: "retention",
+            message: format!("{what}: choose one of {}", names.join(", ")),
+        }
+    }
+
     /// How long documents of a class live that are uploaded now: without limit where the class is
     /// not configured.
     #[must_use]
@@ -368,6 +400,39 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_class_is_chosen_by_name_or_by_the_default_of_the_user_or_of_all() {
+        let (week, day) = (policy(64, "week"), policy(1, "day"));
+        let classes = vec![week.clone(), day.clone()];
+        let classes = RetentionClasses::new(classes, Some(&week.name)).unwrap();
+        assert_eq!(classes.choose(None, None), Ok(&week));
+        assert_eq!(classes.choose(None, Some(day.class)), Ok(&day));
+        assert_eq!(classes.choose(Some(&day.name), None), Ok(&day));
+        assert_eq!(classes.choose(Some(&week.name), Some(day.class)), Ok(&week));
+        let gone = RetentionClass::new(9);
+        let unknown = "month".parse().unwrap();
+        for (chose, own, message) in [
+            (
+                Some(&unknown),
+                None,
+                "no retention class is named `month`: choose one of default, day, week",
+            ),
+            (
+                None,
+                Some(gone),
+                "retention class 9, the default of this user, is not configured any more: choose \
+                 one of default, day, week",
+            ),
+        ] {
+            let refused = classes.choose(chose, own).unwrap_err();
+            assert_eq!(
+                (refused.field, refused.message.as_str()),
+                ("retention", message)
+            );
+        }
+        assert_eq!(classes.choose(Some(&day.name), Some(gone)), Ok(&day));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use super::{EnsureKeyPair, ScopePolicy, require};
 use crate::Error;
 use crate::model::{
     Actor, AuditAction, AuditEntry, CallContext, Document, DocumentId, DocumentMetadata,
-    DocumentState, Entry, ObjectKey, Principal, Record, RetentionClass, Rights, Scope, Scopes,
-    UserId, WrappedKey,
+    DocumentState, Entry, ObjectKey, Principal, Record, RetentionClasses, RetentionName, Rights,
+    Scope, Scopes, Timestamp, UserId, WrappedKey,
 };
 use crate::ports::{
     BlobStore, Entropy, EntropyExt, InsertOutcome, KeyVault, MetadataStore, PresignedUrl, PutTerms,
@@ -28,10 +28,32 @@ pub struct RequestUpload {
     pub entropy: Arc<dyn Entropy>,
     /// Which scope it belongs to.
     pub scope: ScopePolicy,
-    /// Makes the first key pair of a customer; `None` where this service may not.
+    /// The retention classes to choose from.
+    pub retention: RetentionClasses,
+    /// Makes the first key pair of a customer, and that of a partition which nobody made ahead of
+    /// time; `None` where this service may not.
     pub first_pair: Option<EnsureKeyPair>,
     /// What the URL allows.
     pub limits: UploadLimits,
+}
+
+/// A document that is to be uploaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadRequest {
+    /// What the uploader says of it.
+    pub metadata: DocumentMetadata,
+    /// The retention class that he chose; `None`: his default, or else that of all.
+    pub retention: Option<RetentionName>,
+}
+
+/// No retention class is chosen.
+impl From<DocumentMetadata> for UploadRequest {
+    fn from(metadata: DocumentMetadata) -> Self {
+        Self {
+            metadata,
+            retention: None,
+        }
+    }
 }
 
 /// What a presigned URL allows.
@@ -64,49 +86,68 @@ pub struct UploadGrant {
     pub url: PresignedUrl,
 }
 
+struct NewDocument {
+    id: DocumentId,
+    owner: UserId,
+    metadata: DocumentMetadata,
+    object_key: ObjectKey,
+    expires_at: Option<Timestamp>,
+}
+
 /// How often a key is wrapped anew when key pairs rotate under the request.
 const WRAP_ATTEMPTS: usize = 3;
 
 impl RequestUpload {
     /// Makes a document key and an id, wraps the key, signs the URL, and stores document, owner's
-    /// entry and audit entry in one step. Before that step nothing is stored.
+    /// entry and audit entry in one step. Before that step nothing is stored. When the document
+    /// expires is fixed by then: its class may be shortened or prolonged later.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] without the scope, [`Error::NoKeyPair`], [`Error::ClockSkew`],
+    /// [`Error::Forbidden`] without the scope, [`Error::Invalid`] if its retention class is not
+    /// configured, [`Error::NoKeyPair`], [`Error::ClockSkew`],
     /// [`Error::Conflict`] if key pairs rotate faster than a key is wrapped,
     /// [`Error::Unavailable`].
     pub async fn run(
         &self,
         context: &CallContext,
-        metadata: DocumentMetadata,
+        request: impl Into<UploadRequest>,
     ) -> Result<UploadGrant, Error> {
         require(context, Scopes::DOCUMENTS)?;
         let Actor::User { id: owner, .. } = context.caller.actor else {
             return Err(Error::Forbidden);
         };
+        let request = request.into();
+        let chosen = self
+            .retention
+            .choose(request.retention.as_ref(), context.caller.retention)
+            .map_err(|field| Error::Invalid(vec![field]))?;
 
         let key = DocumentKey::try_fill(|bytes| self.entropy.fill(bytes))?;
-        let id = DocumentId::new(RetentionClass::DEFAULT, context.at, self.entropy.bytes()?);
+        let id = DocumentId::new(chosen.class, context.at, self.entropy.bytes()?);
         let object_key = ObjectKey::new(id, self.entropy.bytes()?);
         let terms = PutTerms {
             expires_in: self.limits.url_life,
             max_length: self.limits.max_object_length,
         };
         let url = self.blobs.presign_put(&object_key, &terms).await?;
-        self.wrap_and_insert(context, owner, id, &key, metadata, object_key)
-            .await?;
+        let new = NewDocument {
+            id,
+            owner,
+            metadata: request.metadata,
+            object_key,
+            expires_at: chosen.lifetime.end(context.at),
+        };
+        self.wrap_and_insert(context, &key, new).await?;
         Ok(UploadGrant { id, key, url })
     }
 
     async fn wrap_and_insert(
         &self,
         context: &CallContext,
-        owner: UserId,
-        id: DocumentId,
         key: &DocumentKey,
-        metadata: DocumentMetadata,
-        object_key: ObjectKey,
+        new: NewDocument,
     ) -> Result<(), Error> {
+        let NewDocument { id, owner, .. } = new;
         let entry = Entry {
             document: id,
             principal: Principal::User(owner),
@@ -125,12 +166,12 @@ impl RequestUpload {
             state: DocumentState::Pending,
             version: 1,
             owner,
-            metadata,
+            metadata: new.metadata,
             wrapped_key: self.wrap(context, key, &wrap).await?,
-            object_key,
+            object_key: new.object_key,
             object: None,
             created_at: context.at,
-            expires_at: None,
+            expires_at: new.expires_at,
             hold: false,
             expires_early: false,
             key_exposed: false,
@@ -166,7 +207,10 @@ impl RequestUpload {
         wrap: &WrapContext,
     ) -> Result<WrappedKey, Error> {
         match (self.vault.wrap(key, wrap).await, &self.first_pair) {
-            (Err(VaultError::NoActivePair(scope @ Scope::Customer(_))), Some(first_pair)) => {
+            (
+                Err(VaultError::NoActivePair(scope @ (Scope::Customer(_) | Scope::Partition(_)))),
+                Some(first_pair),
+            ) => {
                 first_pair.run(context, scope).await?;
                 Ok(self.vault.wrap(key, wrap).await?)
             }

@@ -8,6 +8,9 @@ pub enum ScopePolicy {
     /// All documents share one key pair at a time.
     #[default]
     Shared,
+    /// The documents of a time partition share key pairs that no other document has: the only
+    /// policy under which the expiry of a partition leaves nothing that opens its documents.
+    Partition,
     /// Each owner has key pairs of his own, the first made when he first uploads.
     Customer,
 }
@@ -15,9 +18,10 @@ pub enum ScopePolicy {
 impl ScopePolicy {
     /// The scope of a document.
     #[must_use]
-    pub fn scope_of(self, _id: DocumentId, owner: UserId) -> Scope {
+    pub fn scope_of(self, id: DocumentId, owner: UserId) -> Scope {
         match self {
             Self::Shared => Scope::Shared,
+            Self::Partition => Scope::Partition(id.partition()),
             Self::Customer => Scope::Customer(owner),
         }
     }

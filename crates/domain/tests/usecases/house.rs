@@ -9,7 +9,8 @@ use crypt_keeper_domain::memory::{
 use crypt_keeper_domain::model::{
     Actor, ApiKeyId, ApiKeyToken, AuditAction, AuditEntry, CallContext, Caller, DocumentId,
     DocumentMetadata, EncryptionFormat, KeyPair, KeyPairChange, KeyState, PageLimit, PageRequest,
-    Principal, Record, RequestId, Rights, Scope, Timestamp, User, UserName, UserState,
+    Principal, Record, RequestId, RetentionClasses, Rights, Scope, Timestamp, User, UserName,
+    UserState,
 };
 use crypt_keeper_domain::ports::{
     AuditFilter, AuditLog, Change, Clock, DocumentChange, EntropyExt, KeyRegistry, KeyVault,
@@ -112,6 +113,7 @@ impl House {
             blobs: self.blobs.clone(),
             entropy: self.entropy.clone(),
             scope: ScopePolicy::Shared,
+            retention: RetentionClasses::default(),
             first_pair: None,
             limits: UploadLimits::default(),
         }

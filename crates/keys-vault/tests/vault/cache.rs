@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use crypt_keeper_domain::Error;
 use crypt_keeper_domain::memory::{ManualClock, MemoryBlobs, MemoryStore, SeededEntropy};
 use crypt_keeper_domain::model::{
-    Algorithm, AuditAction, CallContext, Caller, DocumentId, RequestId, Scope, Timestamp,
+    Algorithm, AuditAction, CallContext, Caller, DocumentId, RequestId, RetentionClasses, Scope,
+    Timestamp,
 };
 use crypt_keeper_domain::ports::{Accounts, Clock, Condition, Probe};
 use crypt_keeper_domain::usecase::{
@@ -122,6 +123,7 @@ impl World {
             blobs: self.blobs.clone(),
             entropy: self.entropy.clone(),
             scope: ScopePolicy::Shared,
+            retention: RetentionClasses::default(),
             first_pair: None,
             limits: UploadLimits::default(),
         };

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crypt_keeper_domain::model::Caller;
+use crypt_keeper_domain::model::{Caller, RetentionClasses};
 use crypt_keeper_domain::usecase::EnsureKeyPair;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -87,6 +87,7 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
         query_auth: settings.v1.query_auth,
         role: settings.role,
         scope: settings.keys.scope,
+        retention: RetentionClasses::default(),
         // A server that holds no private half can make none.
         first_pair: (settings.role == Role::Full).then(|| EnsureKeyPair {
             rotate: rotate_keys(&opened.ports),

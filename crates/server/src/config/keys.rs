@@ -111,8 +111,9 @@ impl Keys {
         })?;
         let scope = values.parse(
             "keys.scope",
-            "shared or customer is needed",
+            "partition, shared or customer is needed",
             |text| match text {
+                "partition" => Some(ScopePolicy::Partition),
                 "shared" => Some(ScopePolicy::Shared),
                 "customer" => Some(ScopePolicy::Customer),
                 _ => None,
@@ -156,6 +157,7 @@ impl Keys {
 
     pub(super) fn rows(&self) -> Vec<(&'static str, Option<String>)> {
         let scope = match self.scope {
+            ScopePolicy::Partition => "partition",
             ScopePolicy::Shared => "shared",
             ScopePolicy::Customer => "customer",
         };

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crypt_keeper_domain::model::RetentionClasses;
 use crypt_keeper_domain::ports::{Clock, Entropy};
 use crypt_keeper_domain::usecase::{
     Authenticate, EnsureKeyPair, ListShares, RequestDownload, RequestUpload, ScopePolicy, Share,
@@ -37,7 +38,9 @@ pub struct HttpSettings {
     pub role: Role,
     /// Which documents share key pairs.
     pub scope: ScopePolicy,
-    /// Makes the first key pair of a customer; `None` if the service may not.
+    /// The retention classes to choose from.
+    pub retention: RetentionClasses,
+    /// Makes the first key pair of a customer or a partition; `None` if the service may not.
     pub first_pair: Option<EnsureKeyPair>,
 }
 
@@ -87,6 +90,7 @@ impl Services {
                 blobs: Arc::clone(&ports.blobs),
                 entropy: Arc::clone(&ports.entropy),
                 scope: settings.scope,
+                retention: settings.retention.clone(),
                 first_pair: settings.first_pair.clone(),
                 limits,
             },
