@@ -125,6 +125,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use super::Id;
+    holds (retention_class, document_id) {
+        retention_class -> SmallInt,
+        document_id -> Id,
+        reason -> Text,
+        placed_at -> Timestamp,
+        completed_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
     private_keys (serial) {
         serial -> BigInt,
         sealed -> Binary,

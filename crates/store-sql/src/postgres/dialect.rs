@@ -1,14 +1,14 @@
 //! What PostgreSQL says in its own way.
 
-use crypt_keeper_domain::model::Timestamp;
+use crypt_keeper_domain::model::{Partition, Timestamp};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, SmallInt};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use crate::rows::KeyPairRow;
-use crate::schema::{key_pairs, users};
+use crate::rows::{DocumentRow, HoldRow, Key, KeyPairRow};
+use crate::schema::{documents, entries, holds, key_pairs, partitions, users};
 use crate::sql_types::{Id, SqlUuid};
 
 /// Locks a user's row against others who would do the same; whether it is there.
@@ -70,6 +70,68 @@ pub(super) async fn lock_documents(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Keeps a document where it is until our transaction has ended; whether it is there.
+pub(super) async fn keep_document(conn: &mut Conn, key: Key) -> QueryResult<bool> {
+    let found = documents::table
+        .find(key)
+        .select(documents::id)
+        .for_key_share()
+        .first::<SqlUuid>(conn)
+        .await
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// A document, locked against every change of it, and against grants.
+pub(super) async fn lock_document(conn: &mut Conn, key: Key) -> QueryResult<Option<DocumentRow>> {
+    documents::table
+        .find(key)
+        .select(DocumentRow::as_select())
+        .for_update()
+        .first(conn)
+        .await
+        .optional()
+}
+
+/// Locks the entries of a document against revokes.
+pub(super) async fn share_entries(conn: &mut Conn, (class, id): Key) -> QueryResult<()> {
+    entries::table
+        .filter(entries::retention_class.eq(class))
+        .filter(entries::document_id.eq(id))
+        .select(entries::principal_id)
+        .for_share()
+        .load::<SqlUuid>(conn)
+        .await?;
+    Ok(())
+}
+
+/// A hold, locked against others who would complete it or take it off.
+pub(super) async fn lock_hold(conn: &mut Conn, key: Key) -> QueryResult<Option<HoldRow>> {
+    holds::table
+        .find(key)
+        .select(HoldRow::as_select())
+        .for_update()
+        .first(conn)
+        .await
+        .optional()
+}
+
+/// The state of a partition, if it is in the catalogue; it stays that until our transaction has
+/// ended.
+pub(super) async fn share_partition(
+    conn: &mut Conn,
+    partition: Partition,
+) -> QueryResult<Option<String>> {
+    let class = i16::from(partition.class().number());
+    partitions::table
+        .find((class, partition.start()))
+        .select(partitions::state)
+        .for_share()
+        .first(conn)
+        .await
+        .optional()
 }
 
 /// Whether a migration was ever applied.

@@ -7,8 +7,8 @@ use diesel::sql_types::{Array, BigInt, Binary, Bool, SmallInt, Text};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use super::queries::wraps::{Key, NewWrap};
-use crate::rows::AuditRow;
+use super::queries::wraps::NewWrap;
+use crate::rows::{AuditRow, Key};
 use crate::schema::audit;
 use crate::sql_types::{Id, SqlUuid};
 

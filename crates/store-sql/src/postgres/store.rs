@@ -13,6 +13,7 @@ use super::{Conn, PostgresOptions};
 use crate::error::{Failure, OpenError};
 use crate::migrate::{Migrations, SchemaStatus};
 use crate::probe;
+use crate::rows::Place;
 
 const MIGRATIONS: Migrations = Migrations::new(&embed_migrations!("../../migrations/postgres"));
 
@@ -26,6 +27,7 @@ const LEAST_POOL: u16 = 2;
 pub struct PostgresStore {
     server: Server,
     pub(super) hot: Arc<Hot>,
+    pub(super) place: Place,
 }
 
 impl PostgresStore {
@@ -53,7 +55,21 @@ impl PostgresStore {
         let pool_size = options.pool_size.saturating_sub(GATHERING).max(LEAST_POOL);
         let server = Server::connect(&options, pool_size.into(), None, MIGRATIONS).await?;
         let hot = Arc::new(Hot::start(&server.connector(), server.runtime(), access));
-        Ok(Self { server, hot })
+        Ok(Self {
+            server,
+            hot,
+            place: Place::Partitions,
+        })
+    }
+
+    /// The copies of documents that legal holds keep, as a store of their own over the same
+    /// connections.
+    #[must_use]
+    pub fn held(&self) -> Self {
+        Self {
+            place: Place::Held,
+            ..self.clone()
+        }
     }
 
     /// Applies the migrations that are missing, all or none, and gives their names.

@@ -7,21 +7,22 @@ use crypt_keeper_domain::ports::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
     ReleaseOutcome, Rewrap, RewrapOutcome, StoreError, WalkStep, Walked, Wraps,
 };
-use diesel::dsl::{exists, sql};
+use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, SmallInt};
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt as _;
 
-use super::super::{Conn, Database, Store, hot};
+use super::super::{Conn, Database, Store, dialect, hot};
 use super::accounts::one_more;
-use super::{Done, record, wraps};
+use super::{Done, between, record, wraps};
 use crate::error::Failure;
-use crate::rows::{AuditRow, DocumentRow, EntryRow, WrapColumns, row_key, sql_time, stored_size};
+use crate::rows::{
+    AuditRow, DocumentRow, EntryRow, Key, Place, WrapColumns, sql_time, stored_size,
+};
 use crate::schema::{documents, entries, key_pairs};
+use crate::sql_types::SqlUuid;
 use crate::sql_types::operators::{bit_or, differs};
-use crate::sql_types::{Id, SqlUuid};
 
 #[async_trait]
 impl MetadataStore for Store {
@@ -43,7 +44,7 @@ impl MetadataStore for Store {
     }
 
     async fn entries(&self, id: DocumentId) -> Result<Vec<Entry>, StoreError> {
-        let (class, id) = row_key(id);
+        let (class, id) = self.place.key(id);
         self.read(move |conn| {
             async move {
                 let rows = entries::table
@@ -72,13 +73,13 @@ impl MetadataStore for Store {
         filter: &DocumentFilter,
         page: &PageRequest<DocumentId>,
     ) -> Result<Page<Document, DocumentId>, StoreError> {
-        let (filter, page) = (filter.clone(), page.clone());
-        self.read(move |conn| list(conn, filter, page).boxed())
+        let (place, filter, page) = (self.place, filter.clone(), page.clone());
+        self.read(move |conn| list(conn, place, filter, page).boxed())
             .await
     }
 
     async fn grant(&self, entry: &Entry, act: &Record) -> Result<Change, StoreError> {
-        let row = EntryRow::from(entry);
+        let row = self.place.entry(entry);
         let audit = AuditRow::from(&act.audit);
         self.write(move |conn| grant(conn, row, audit).boxed())
             .await
@@ -90,26 +91,10 @@ impl MetadataStore for Store {
         principal: Principal,
         act: &Record,
     ) -> Result<Change, StoreError> {
+        let (key, held) = (self.place.key(id), Place::Held.key(id));
         let audit = AuditRow::from(&act.audit);
-        self.write(move |conn| {
-            async move {
-                let (class, document) = row_key(id);
-                let kind = principal.kind().as_str();
-                let entry = entries::table.find((class, document, kind, SqlUuid(principal.id())));
-                let revoked = diesel::delete(entry).execute(conn).await?;
-                if revoked > 0 {
-                    record(conn, &[audit]).await?;
-                    return Ok(Done::Keep(Change::Changed));
-                }
-                Ok(Done::Undo(if is_there(conn, class, document).await? {
-                    Change::Unchanged
-                } else {
-                    Change::Missing
-                }))
-            }
-            .boxed()
-        })
-        .await
+        self.write(move |conn| revoke(conn, key, held, principal, audit).boxed())
+            .await
     }
 
     async fn record_release(
@@ -127,17 +112,16 @@ impl MetadataStore for Store {
         change: &DocumentChange,
         act: &Record,
     ) -> Result<Change, StoreError> {
-        let change = change.clone();
+        let (key, change) = (self.place.key(id), change.clone());
         let audit = AuditRow::from(&act.audit);
         self.write(move |conn| {
             async move {
-                let (class, id) = row_key(id);
-                let changed = update(conn, (class, id), seen_version, change).await?;
+                let changed = update(conn, key, seen_version, change).await?;
                 if changed > 0 {
                     record(conn, &[audit]).await?;
                     return Ok(Done::Keep(Change::Changed));
                 }
-                Ok(Done::Undo(if is_there(conn, class, id).await? {
+                Ok(Done::Undo(if is_there(conn, key).await? {
                     Change::Stale
                 } else {
                     Change::Missing
@@ -149,13 +133,14 @@ impl MetadataStore for Store {
     }
 
     async fn rewrap(&self, rewraps: &[Rewrap]) -> Result<Vec<RewrapOutcome>, StoreError> {
-        let rewraps = rewraps.iter().map(wraps::NewWrap::from).collect();
+        let new = |rewrap| wraps::NewWrap::new(self.place, rewrap);
+        let rewraps = rewraps.iter().map(new).collect();
         self.write(move |conn| wraps::rewrap(conn, rewraps).boxed())
             .await
     }
 
     async fn mark_exposed(&self, serial: Serial, step: &WalkStep) -> Result<Walked, StoreError> {
-        let step = *step;
+        let step = wraps::Step::new(self.place, step);
         self.write(move |conn| wraps::mark_exposed(conn, serial, step).boxed())
             .await
     }
@@ -165,27 +150,54 @@ impl MetadataStore for Store {
         serial: Serial,
         step: &WalkStep,
     ) -> Result<Walked, StoreError> {
-        let step = *step;
+        let step = wraps::Step::new(self.place, step);
         self.read(move |conn| wraps::count(conn, serial, step).boxed())
             .await
     }
 
     async fn wraps_under(&self, serial: Serial, step: &WalkStep) -> Result<Wraps, StoreError> {
-        let step = *step;
+        let step = wraps::Step::new(self.place, step);
         self.read(move |conn| wraps::under(conn, serial, step).boxed())
             .await
     }
 }
 
-async fn is_there(conn: &mut Conn, class: i16, id: SqlUuid) -> QueryResult<bool> {
-    diesel::select(exists(documents::table.find((class, id))))
+pub(super) async fn is_there(conn: &mut Conn, key: Key) -> QueryResult<bool> {
+    diesel::select(exists(documents::table.find(key)))
         .get_result(conn)
         .await
 }
 
-/// Adds rights in one statement, so that two who grant at once lose none.
+/// Takes an entry away from a document, and from the copy that a hold keeps of it. One after the
+/// other: whoever makes the copy meanwhile has locked the entry, so that the first statement waits,
+/// and the second sees the copy.
+async fn revoke(
+    conn: &mut Conn,
+    key: Key,
+    held: Key,
+    principal: Principal,
+    audit: AuditRow,
+) -> Result<Done<Change>, Failure> {
+    let mut revoked = 0;
+    for (class, document) in [key, held] {
+        let kind = principal.kind().as_str();
+        let entry = entries::table.find((class, document, kind, SqlUuid(principal.id())));
+        revoked += diesel::delete(entry).execute(conn).await?;
+    }
+    if !is_there(conn, key).await? {
+        return Ok(Done::Undo(Change::Missing));
+    }
+    if revoked == 0 {
+        return Ok(Done::Undo(Change::Unchanged));
+    }
+    record(conn, &[audit]).await?;
+    Ok(Done::Keep(Change::Changed))
+}
+
+/// Adds rights in one statement, so that two who grant at once lose none; the document stays
+/// meanwhile.
 async fn grant(conn: &mut Conn, row: EntryRow, audit: AuditRow) -> Result<Done<Change>, Failure> {
-    if !is_there(conn, row.retention_class, row.document_id).await? {
+    if !dialect::keep_document(conn, (row.retention_class, row.document_id)).await? {
         return Ok(Done::Undo(Change::Missing));
     }
     let united = || bit_or(entries::rights, excluded(entries::rights));
@@ -219,7 +231,7 @@ async fn grant(conn: &mut Conn, row: EntryRow, audit: AuditRow) -> Result<Done<C
 
 async fn update(
     conn: &mut Conn,
-    key: (i16, SqlUuid),
+    key: Key,
     seen_version: i64,
     change: DocumentChange,
 ) -> QueryResult<usize> {
@@ -261,11 +273,14 @@ async fn update(
 
 pub(super) async fn list(
     conn: &mut Conn,
+    place: Place,
     filter: DocumentFilter,
     page: PageRequest<DocumentId>,
 ) -> Result<Page<Document, DocumentId>, Failure> {
+    let after = page.after.map_or(place.first(), |id| place.key(id));
     let mut query = documents::table
         .left_join(key_pairs::table.on(key_pairs::serial.eq(documents::key_serial)))
+        .filter(between!(after, place.last()))
         .order((documents::retention_class.asc(), documents::id.asc()))
         .limit(one_more(page.limit))
         .select((
@@ -274,17 +289,6 @@ pub(super) async fn list(
             key_pairs::algorithm.nullable(),
         ))
         .into_boxed::<Database>();
-    if let Some(after) = page.after {
-        let (class, id) = row_key(after);
-        // A comparison of rows, so that the walk continues in the primary key's index.
-        query = query.filter(
-            sql::<Bool>("(documents.retention_class, documents.id) > (")
-                .bind::<SmallInt, _>(class)
-                .sql(", ")
-                .bind::<Id, _>(id)
-                .sql(")"),
-        );
-    }
     query = match filter {
         DocumentFilter::Every => query,
         DocumentFilter::OwnedBy(owner) => query.filter(documents::owner.eq(SqlUuid(owner.uuid()))),

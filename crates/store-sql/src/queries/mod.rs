@@ -6,9 +6,11 @@
 mod accounts;
 mod audit_log;
 mod documents;
+mod holds;
 mod key_registry;
 mod private_keys;
 pub(super) mod schema_version;
+mod sweeps;
 mod transfer;
 pub(super) mod wraps;
 
@@ -21,6 +23,23 @@ use super::Conn;
 use crate::error::Failure;
 use crate::rows::AuditRow;
 use crate::schema::audit;
+
+/// The documents behind one key, up to another: comparisons of rows, which the primary key's index
+/// answers. A macro, since the type has no name.
+macro_rules! between {
+    ($after:expr, $last:expr) => {
+        diesel::dsl::sql::<diesel::sql_types::Bool>("(documents.retention_class, documents.id) > (")
+            .bind::<diesel::sql_types::SmallInt, _>($after.0)
+            .sql(", ")
+            .bind::<crate::sql_types::Id, _>($after.1)
+            .sql(") AND (documents.retention_class, documents.id) <= (")
+            .bind::<diesel::sql_types::SmallInt, _>($last.0)
+            .sql(", ")
+            .bind::<crate::sql_types::Id, _>($last.1)
+            .sql(")")
+    };
+}
+use between;
 
 /// What becomes of the transaction of an act.
 pub(super) enum Done<T> {

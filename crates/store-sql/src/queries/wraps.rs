@@ -7,42 +7,16 @@ use crypt_keeper_domain::model::{
     AuditAction, DocumentId, DocumentState, KeyPair, KeyState, Scope, Serial,
 };
 use crypt_keeper_domain::ports::{Rewrap, RewrapOutcome, StoreError, WalkStep, Walked, Wraps};
-use diesel::dsl::{exists, sql};
+use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, SmallInt};
 use diesel_async::RunQueryDsl;
-use uuid::Uuid;
 
 use super::super::{Conn, dialect, rewraps};
-use super::Done;
+use super::{Done, between};
 use crate::error::Failure;
-use crate::rows::{AuditRow, KeyPairRow, WrapRow, row_key};
+use crate::rows::{AuditRow, Key, KeyPairRow, Place, WrapRow};
 use crate::schema::{audit, documents, key_pairs};
-use crate::sql_types::{Id, SqlUuid};
-
-/// The primary key of a document's row.
-pub(in super::super) type Key = (i16, SqlUuid);
-
-/// Before every document: classes are numbers from 0 to 255.
-const FIRST: Key = (-1, SqlUuid(Uuid::nil()));
-/// Behind every document.
-const LAST: Key = (256, SqlUuid(Uuid::nil()));
-
-/// The documents behind one key, up to another: comparisons of rows, which the primary key's index
-/// answers. A macro, since the type has no name.
-macro_rules! between {
-    ($after:expr, $last:expr) => {
-        sql::<Bool>("(documents.retention_class, documents.id) > (")
-            .bind::<SmallInt, _>($after.0)
-            .sql(", ")
-            .bind::<Id, _>($after.1)
-            .sql(") AND (documents.retention_class, documents.id) <= (")
-            .bind::<SmallInt, _>($last.0)
-            .sql(", ")
-            .bind::<Id, _>($last.1)
-            .sql(")")
-    };
-}
+use crate::sql_types::SqlUuid;
 
 /// Those of them that are to be marked: wrapped under the pair, now or once.
 macro_rules! to_mark {
@@ -74,11 +48,12 @@ pub(in super::super) struct NewWrap {
     pub(in super::super) audit: AuditRow,
 }
 
-impl From<&Rewrap> for NewWrap {
-    fn from(rewrap: &Rewrap) -> Self {
+impl NewWrap {
+    /// Of a document in a place.
+    pub(super) fn new(place: Place, rewrap: &Rewrap) -> Self {
         let wrapped = &rewrap.wrapped;
         Self {
-            key: row_key(rewrap.document),
+            key: place.key(rewrap.document),
             seen_serial: rewrap.seen_serial,
             serial: wrapped.serial,
             scope: wrapped.scope.clone(),
@@ -87,6 +62,28 @@ impl From<&Rewrap> for NewWrap {
             commitment: wrapped.commitment.as_bytes().to_vec(),
             exposed: false,
             audit: (&rewrap.record.audit).into(),
+        }
+    }
+}
+
+/// A step of a walk in the order of the rows' keys.
+#[derive(Clone, Copy)]
+pub(super) struct Step {
+    /// Behind which key it begins.
+    after: Key,
+    /// Up to which key it may go.
+    end: Key,
+    /// How many documents it looks at, at most.
+    examine: u32,
+}
+
+impl Step {
+    /// A step through a place.
+    pub(super) fn new(place: Place, step: &WalkStep) -> Self {
+        Self {
+            after: step.after.map_or(place.first(), |id| place.key(id)),
+            end: place.last(),
+            examine: step.examine.get(),
         }
     }
 }
@@ -167,10 +164,10 @@ fn judge(
 pub(super) async fn mark_exposed(
     conn: &mut Conn,
     serial: Serial,
-    step: WalkStep,
+    step: Step,
 ) -> Result<Done<Walked>, Failure> {
     let last = last_of(conn, step).await?;
-    let (after, end) = (after_of(step), last.unwrap_or(LAST));
+    let (after, end) = (step.after, last.unwrap_or(step.end));
     let number = serial.as_i64();
     let ids: Vec<SqlUuid> = documents::table
         .filter(to_mark!(after, end, number))
@@ -189,14 +186,10 @@ pub(super) async fn mark_exposed(
     }))
 }
 
-pub(super) async fn count(
-    conn: &mut Conn,
-    serial: Serial,
-    step: WalkStep,
-) -> Result<Walked, Failure> {
+pub(super) async fn count(conn: &mut Conn, serial: Serial, step: Step) -> Result<Walked, Failure> {
     let last = last_of(conn, step).await?;
     let count: i64 = documents::table
-        .filter(between!(after_of(step), last.unwrap_or(LAST)))
+        .filter(between!(step.after, last.unwrap_or(step.end)))
         .filter(documents::key_serial.eq(serial.as_i64()))
         .filter(documents::state.ne(DocumentState::Deleted.as_str()))
         .count()
@@ -208,11 +201,7 @@ pub(super) async fn count(
     })
 }
 
-pub(super) async fn under(
-    conn: &mut Conn,
-    serial: Serial,
-    step: WalkStep,
-) -> Result<Wraps, Failure> {
+pub(super) async fn under(conn: &mut Conn, serial: Serial, step: Step) -> Result<Wraps, Failure> {
     let pair = key_pairs::table
         .find(serial.as_i64())
         .select(KeyPairRow::as_select())
@@ -222,7 +211,7 @@ pub(super) async fn under(
     let pair = pair.map(KeyPair::try_from).transpose()?;
     let last = last_of(conn, step).await?;
     let rows: Vec<WrapRow> = documents::table
-        .filter(between!(after_of(step), last.unwrap_or(LAST)))
+        .filter(between!(step.after, last.unwrap_or(step.end)))
         .filter(documents::key_serial.eq(serial.as_i64()))
         .filter(documents::state.ne(DocumentState::Deleted.as_str()))
         .order((documents::retention_class.asc(), documents::id.asc()))
@@ -243,19 +232,15 @@ pub(super) async fn under(
 
 /// The last document that a step looks at, by the primary key's index alone; `None` if there are
 /// fewer than it may look at.
-async fn last_of(conn: &mut Conn, step: WalkStep) -> QueryResult<Option<Key>> {
+async fn last_of(conn: &mut Conn, step: Step) -> QueryResult<Option<Key>> {
     documents::table
-        .filter(between!(after_of(step), LAST))
+        .filter(between!(step.after, step.end))
         .order((documents::retention_class.asc(), documents::id.asc()))
         .select((documents::retention_class, documents::id))
-        .offset(i64::from(step.examine.get()) - 1)
+        .offset(i64::from(step.examine) - 1)
         .first(conn)
         .await
         .optional()
-}
-
-fn after_of(step: WalkStep) -> Key {
-    step.after.map_or(FIRST, row_key)
 }
 
 fn document_id((_, id): Key) -> Result<DocumentId, StoreError> {

@@ -6,6 +6,7 @@ use crypt_keeper_domain::model::{
 use crypt_keeper_domain::ports::StoreError;
 use diesel::prelude::*;
 
+use super::place::{Key, Place, is_of_class};
 use super::{named, serial, sql_time, thirty_two, timestamp};
 use crate::schema::documents;
 use crate::sql_types::SqlUuid;
@@ -38,9 +39,9 @@ pub(crate) struct DocumentRow {
     pub(crate) expires_early: bool,
 }
 
-/// The primary key of a document: its class, a function of the id, and the id.
-pub(crate) fn row_key(id: DocumentId) -> (i16, SqlUuid) {
-    (i16::from(id.class().number()), SqlUuid(id.uuid()))
+/// The primary key of a document in its partition.
+pub(crate) fn row_key(id: DocumentId) -> Key {
+    Place::Partitions.key(id)
 }
 
 impl From<&Document> for DocumentRow {
@@ -103,7 +104,7 @@ impl DocumentRow {
     fn read(self, pair: Option<WrapColumns>) -> Result<Document, StoreError> {
         let id = DocumentId::from_uuid(self.id.0).map_err(StoreError::corrupt)?;
         let corrupt = |what: &str| StoreError::corrupt(what);
-        if self.retention_class != i16::from(id.class().number()) {
+        if !is_of_class(self.retention_class, id) {
             return Err(corrupt("its row is in another retention class"));
         }
         let Some(pair) = pair.filter(|pair| pair.algorithm == self.wrap_algorithm) else {

@@ -5,13 +5,17 @@ mod account;
 mod audit;
 mod document;
 mod entry;
+mod hold;
 mod key_pair;
+mod place;
 
 pub(crate) use account::{ApiKeyRow, UserRow};
 pub(crate) use audit::AuditRow;
 pub(crate) use document::{DocumentRow, WrapColumns, WrapRow, row_key, stored_size};
 pub(crate) use entry::EntryRow;
+pub(crate) use hold::HoldRow;
 pub(crate) use key_pair::KeyPairRow;
+pub(crate) use place::{Key, Place};
 
 use chrono::NaiveDateTime;
 use crypt_keeper_domain::model::{Rights, Serial, Timestamp};

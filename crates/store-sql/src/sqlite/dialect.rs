@@ -1,15 +1,15 @@
 //! What SQLite says in its own way. A write transaction is alone (BEGIN IMMEDIATE): rows need no
 //! locks.
 
-use crypt_keeper_domain::model::Timestamp;
+use crypt_keeper_domain::model::{Partition, Timestamp};
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use crate::rows::KeyPairRow;
-use crate::schema::{key_pairs, users};
+use crate::rows::{DocumentRow, HoldRow, Key, KeyPairRow};
+use crate::schema::{documents, holds, key_pairs, partitions, users};
 use crate::sql_types::SqlUuid;
 
 /// Whether there is such a user; in a write transaction nobody changes him meanwhile.
@@ -43,6 +43,54 @@ pub(super) async fn share_pairs(conn: &mut Conn, serials: &[i64]) -> QueryResult
         .select(KeyPairRow::as_select())
         .load(conn)
         .await
+}
+
+/// Whether there is such a document; in a write transaction nobody removes it meanwhile.
+pub(super) async fn keep_document(conn: &mut Conn, key: Key) -> QueryResult<bool> {
+    diesel::select(exists(documents::table.find(key)))
+        .get_result(conn)
+        .await
+}
+
+/// A document; in a write transaction nobody changes it meanwhile.
+pub(super) async fn lock_document(conn: &mut Conn, key: Key) -> QueryResult<Option<DocumentRow>> {
+    documents::table
+        .find(key)
+        .select(DocumentRow::as_select())
+        .first(conn)
+        .await
+        .optional()
+}
+
+/// Nothing to do: see above.
+#[expect(clippy::unused_async, reason = "PostgreSQL's twin waits")]
+pub(super) async fn share_entries(_: &mut Conn, _: Key) -> QueryResult<()> {
+    Ok(())
+}
+
+/// A hold; in a write transaction nobody changes it meanwhile.
+pub(super) async fn lock_hold(conn: &mut Conn, key: Key) -> QueryResult<Option<HoldRow>> {
+    holds::table
+        .find(key)
+        .select(HoldRow::as_select())
+        .first(conn)
+        .await
+        .optional()
+}
+
+/// The state of a partition, if it is in the catalogue; in a write transaction nobody changes it
+/// meanwhile.
+pub(super) async fn share_partition(
+    conn: &mut Conn,
+    partition: Partition,
+) -> QueryResult<Option<String>> {
+    let class = i16::from(partition.class().number());
+    partitions::table
+        .find((class, partition.start()))
+        .select(partitions::state)
+        .first(conn)
+        .await
+        .optional()
 }
 
 /// Whether a migration was ever applied.

@@ -24,7 +24,7 @@ use super::file::Lane;
 use crate::batch::{Answers, Engine};
 use crate::error::Failure;
 use crate::rows::{
-    ApiKeyRow, AuditRow, DocumentRow, EntryRow, KeyPairRow, UserRow, WrapColumns, named, row_key,
+    ApiKeyRow, AuditRow, DocumentRow, EntryRow, Key, KeyPairRow, UserRow, WrapColumns, named,
 };
 use crate::schema::{api_keys, audit, documents, entries, key_pairs, users};
 use crate::sql_types::SqlUuid;
@@ -45,7 +45,7 @@ pub(super) async fn find(
 ) -> Result<Option<Found>, StoreError> {
     match store
         .reads
-        .ask(Read::Document(id, principals.into()))
+        .ask(Read::Document(store.place.key(id), principals.into()))
         .await?
     {
         ReadAnswer::Document(found) => Ok(found.map(|found| *found)),
@@ -59,12 +59,12 @@ pub(super) async fn insert(
     owner_entry: &Entry,
     act: &Record,
 ) -> Result<InsertOutcome, StoreError> {
-    let (class, id) = row_key(document.id);
+    let document_row = store.place.document(document);
     let mut entry = EntryRow::from(owner_entry);
-    (entry.retention_class, entry.document_id) = (class, id);
+    (entry.retention_class, entry.document_id) = (document_row.retention_class, document_row.id);
     let request = Write::Insert(Arc::new(Insert {
         id: document.id,
-        document: document.into(),
+        document: document_row,
         scope: document.wrapped_key.scope.to_string(),
         entry,
         audit: (&act.audit).into(),
@@ -80,7 +80,11 @@ pub(super) async fn record_release(
     release: &Release,
     act: &Record,
 ) -> Result<ReleaseOutcome, StoreError> {
-    let request = Write::Release(Arc::new((release.clone(), AuditRow::from(&act.audit))));
+    let request = Write::Release(Arc::new(Releasing {
+        key: store.place.key(release.document),
+        release: release.clone(),
+        audit: (&act.audit).into(),
+    }));
     match store.writes.ask(request).await? {
         WriteAnswer::Release(outcome) => Ok(outcome),
         WriteAnswer::Insert(_) => Err(misanswered()),
@@ -95,7 +99,7 @@ fn misanswered() -> StoreError {
 #[derive(Clone)]
 pub(super) enum Read {
     ApiKey(ApiKeyId),
-    Document(DocumentId, Arc<[Principal]>),
+    Document(Key, Arc<[Principal]>),
 }
 
 pub(super) enum ReadAnswer {
@@ -147,8 +151,8 @@ impl Engine for Reads {
 fn answer_read(conn: &mut SqliteConnection, read: &Read) -> Result<ReadAnswer, Failure> {
     Ok(match read {
         Read::ApiKey(id) => ReadAnswer::ApiKey(load_api_key(conn, *id)?.map(Box::new)),
-        Read::Document(id, principals) => {
-            ReadAnswer::Document(load_found(conn, *id, principals)?.map(Box::new))
+        Read::Document(key, principals) => {
+            ReadAnswer::Document(load_found(conn, *key, principals)?.map(Box::new))
         }
     })
 }
@@ -168,14 +172,13 @@ fn load_api_key(conn: &mut SqliteConnection, id: ApiKeyId) -> Result<KeyAndUser,
 
 fn load_found(
     conn: &mut SqliteConnection,
-    id: DocumentId,
+    (class, id): Key,
     principals: &[Principal],
 ) -> Result<Option<Found>, Failure> {
-    let (class, key) = row_key(id);
     let row: Option<(DocumentRow, Option<KeyPairRow>)> = documents::table
         .left_join(key_pairs::table.on(key_pairs::serial.eq(documents::key_serial)))
         .filter(documents::retention_class.eq(class))
-        .filter(documents::id.eq(key))
+        .filter(documents::id.eq(id))
         .select((DocumentRow::as_select(), Option::<KeyPairRow>::as_select()))
         .get_result(conn)
         .optional()?;
@@ -197,7 +200,7 @@ fn load_found(
         let row = entries::table
             .find((
                 class,
-                key,
+                id,
                 principal.kind().as_str(),
                 SqlUuid(principal.id()),
             ))
@@ -224,11 +227,18 @@ pub(super) struct Insert {
     audit: AuditRow,
 }
 
+/// A release to be recorded.
+pub(super) struct Releasing {
+    key: Key,
+    release: Release,
+    audit: AuditRow,
+}
+
 /// A write of one request.
 #[derive(Clone)]
 pub(super) enum Write {
     Insert(Arc<Insert>),
-    Release(Arc<(Release, AuditRow)>),
+    Release(Arc<Releasing>),
 }
 
 pub(super) enum WriteAnswer {
@@ -357,9 +367,13 @@ fn store_document(
 /// Whoever revokes waits until this transaction has ended, or has ended before it began.
 fn store_release(
     conn: &mut SqliteConnection,
-    (release, audit_row): &(Release, AuditRow),
+    Releasing {
+        key,
+        release,
+        audit: audit_row,
+    }: &Releasing,
 ) -> Result<ReleaseOutcome, Failure> {
-    let found = load_found(conn, release.document, &release.principals)?;
+    let found = load_found(conn, *key, &release.principals)?;
     let caller = load_api_key(conn, release.api_key)?;
     let (Some(found), Some((key, user))) = (found, caller) else {
         return Ok(ReleaseOutcome::Refused);

@@ -7,7 +7,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::Conn;
-use super::queries::wraps::{Key, NewWrap};
+use super::queries::wraps::NewWrap;
+use crate::rows::Key;
 use crate::schema::{audit, documents};
 
 /// The serials that documents are wrapped under, of those that are there.

@@ -16,6 +16,7 @@ use crate::batch::{Batcher, QUEUE_LIMIT};
 use crate::error::{Failure, OpenError};
 use crate::migrate::{Migrations, SchemaStatus};
 use crate::probe;
+use crate::rows::Place;
 
 const MIGRATIONS: Migrations = Migrations::new(&embed_migrations!("../../migrations/sqlite"));
 
@@ -27,6 +28,7 @@ pub struct SqliteStore {
     pub(super) reads: Arc<Batcher<Reads>>,
     pub(super) writes: Arc<Batcher<Writes>>,
     request_reader: Lane,
+    pub(super) place: Place,
 }
 
 impl SqliteStore {
@@ -46,7 +48,18 @@ impl SqliteStore {
             writes: Arc::new(Batcher::start(writes, file.runtime(), QUEUE_LIMIT)),
             file,
             request_reader,
+            place: Place::Partitions,
         })
+    }
+
+    /// The copies of documents that legal holds keep, as a store of their own over the same
+    /// connections.
+    #[must_use]
+    pub fn held(&self) -> Self {
+        Self {
+            place: Place::Held,
+            ..self.clone()
+        }
     }
 
     /// Applies the migrations that are missing, all or none, and gives their names.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crypt_keeper_domain::model::{DocumentId, Entry, Principal};
+use crypt_keeper_domain::model::{Entry, Principal};
 use crypt_keeper_domain::ports::{Found, StoreError};
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -15,7 +15,7 @@ use super::{Gather, index, number};
 use crate::batch::Answers;
 use crate::postgres::Conn;
 use crate::postgres::connect::Purpose;
-use crate::rows::{DocumentRow, EntryRow, WrapColumns, named, row_key};
+use crate::rows::{DocumentRow, EntryRow, Key, WrapColumns, named};
 use crate::schema::{documents, entries};
 use crate::sql_types::{Id, SqlUuid};
 
@@ -34,7 +34,7 @@ type Row = (
 impl Gather for Find {
     const NAME: &'static str = "documents";
     const PURPOSE: Purpose = Purpose::GatheredLookups;
-    type Request = (DocumentId, Arc<[Principal]>);
+    type Request = (Key, Arc<[Principal]>);
     type Answer = Option<Found>;
 
     fn run(conn: &mut Conn, batch: Vec<Self::Request>) -> BoxFuture<'_, Answers<Self::Answer>> {
@@ -92,24 +92,23 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    pub(super) fn new(batch: &[(DocumentId, Arc<[Principal]>)]) -> Self {
+    pub(super) fn new(batch: &[(Key, Arc<[Principal]>)]) -> Self {
         let mut statement = Self::default();
-        for (at, (document, principals)) in batch.iter().enumerate() {
-            let key = row_key(*document);
+        for (at, (key, principals)) in batch.iter().enumerate() {
             if principals.is_empty() {
-                statement.push(number(at), key, None);
+                statement.push(number(at), *key, None);
             }
             for (seen, principal) in principals.iter().enumerate() {
                 // Named twice, an entry would be found twice.
                 if !principals[..seen].contains(principal) {
-                    statement.push(number(at), key, Some(*principal));
+                    statement.push(number(at), *key, Some(*principal));
                 }
             }
         }
         statement
     }
 
-    fn push(&mut self, number: i64, (class, id): (i16, SqlUuid), principal: Option<Principal>) {
+    fn push(&mut self, number: i64, (class, id): Key, principal: Option<Principal>) {
         self.numbers.push(number);
         self.classes.push(class);
         self.ids.push(id);

@@ -18,7 +18,7 @@ use super::{Gather, index};
 use crate::batch::Answers;
 use crate::postgres::Conn;
 use crate::postgres::connect::Purpose;
-use crate::rows::{AuditRow, DocumentRow, EntryRow, sql_time};
+use crate::rows::{AuditRow, DocumentRow, EntryRow, Place, sql_time};
 use crate::sql_types::{Id, SqlUuid};
 
 /// A document to be stored.
@@ -33,12 +33,17 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn new(document: &Document, owner_entry: &Entry, act: &Record) -> Self {
+    pub(super) fn new(
+        place: Place,
+        document: &Document,
+        owner_entry: &Entry,
+        act: &Record,
+    ) -> Self {
         Self {
-            document: document.into(),
+            document: place.document(document),
             scope: document.wrapped_key.scope.to_string(),
             made_at: document.id.created_at().map(sql_time),
-            entry: owner_entry.into(),
+            entry: place.entry(owner_entry),
             audit: (&act.audit).into(),
         }
     }

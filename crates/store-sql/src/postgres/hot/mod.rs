@@ -109,7 +109,8 @@ pub(super) async fn find(
     id: DocumentId,
     principals: &[Principal],
 ) -> Result<Option<Found>, StoreError> {
-    store.hot.finds.ask((id, principals.into())).await
+    let key = store.place.key(id);
+    store.hot.finds.ask((key, principals.into())).await
 }
 
 pub(super) async fn insert(
@@ -118,7 +119,7 @@ pub(super) async fn insert(
     owner_entry: &Entry,
     act: &Record,
 ) -> Result<InsertOutcome, StoreError> {
-    let request = insert::Request::new(document, owner_entry, act);
+    let request = insert::Request::new(store.place, document, owner_entry, act);
     store.hot.inserts.ask(Arc::new(request)).await
 }
 
@@ -127,7 +128,7 @@ pub(super) async fn record_release(
     release: &Release,
     act: &Record,
 ) -> Result<ReleaseOutcome, StoreError> {
-    let request = (release.clone(), (&act.audit).into());
+    let request = release::Request::new(store.place, release, act);
     store.hot.releases.ask(Arc::new(request)).await
 }
 

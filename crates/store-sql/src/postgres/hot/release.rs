@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crypt_keeper_domain::model::Record;
 use crypt_keeper_domain::ports::{Release, ReleaseOutcome};
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -15,8 +16,25 @@ use super::{Gather, index, number};
 use crate::batch::Answers;
 use crate::postgres::Conn;
 use crate::postgres::connect::Purpose;
-use crate::rows::{AuditRow, row_key, sql_time};
+use crate::rows::{AuditRow, Key, Place, sql_time};
 use crate::sql_types::{Id, SqlUuid};
+
+/// A release to be recorded.
+pub(super) struct Request {
+    key: Key,
+    release: Release,
+    audit: AuditRow,
+}
+
+impl Request {
+    pub(super) fn new(place: Place, release: &Release, act: &Record) -> Self {
+        Self {
+            key: place.key(release.document),
+            release: release.clone(),
+            audit: (&act.audit).into(),
+        }
+    }
+}
 
 /// Records releases, if everything still allows them.
 ///
@@ -33,7 +51,7 @@ pub(super) struct RecordRelease;
 impl Gather for RecordRelease {
     const NAME: &'static str = "releases";
     const PURPOSE: Purpose = Purpose::GatheredLookups;
-    type Request = Arc<(Release, AuditRow)>;
+    type Request = Arc<Request>;
     type Answer = ReleaseOutcome;
 
     fn run(conn: &mut Conn, batch: Vec<Self::Request>) -> BoxFuture<'_, Answers<ReleaseOutcome>> {
@@ -67,12 +85,11 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    pub(super) fn new(batch: &[Arc<(Release, AuditRow)>]) -> Self {
+    pub(super) fn new(batch: &[Arc<Request>]) -> Self {
         let mut statement = Self::default();
         for (at, request) in batch.iter().enumerate() {
-            let (release, audit) = &**request;
-            statement.audit.push(audit);
-            let (class, id) = row_key(release.document);
+            let (release, (class, id)) = (&request.release, request.key);
+            statement.audit.push(&request.audit);
             for principal in &release.principals {
                 statement.numbers.push(number(at));
                 statement.classes.push(class);
@@ -122,7 +139,7 @@ impl QueryFragment<Pg> for Statement {
         );
         out.push_sql(RELEASABLE_DOCUMENTS);
         out.push_sql(
-            ") AND (d.expires_at IS NULL OR asked.at < d.expires_at) \
+            ") AND (d.hold OR d.expires_at IS NULL OR asked.at < d.expires_at) \
                  AND p.algorithm = d.wrap_algorithm AND p.state IN (",
         );
         out.push_sql(RELEASING_PAIRS);

@@ -14,6 +14,7 @@ use diesel_async::RunQueryDsl as _;
 
 use super::*;
 use crate::postgres::{PostgresOptions, PostgresStore};
+use crate::rows::Place;
 
 struct Explain<S>(S);
 
@@ -114,10 +115,10 @@ async fn rows_are_found_by_their_keys() {
     let keys = plan(&mut conn, api_key::Statement::new(&[key.id])).await;
     let found = plan(
         &mut conn,
-        find::Statement::new(&[(document.id, principals)]),
+        find::Statement::new(&[(Place::Partitions.key(document.id), principals)]),
     )
     .await;
-    let request = Arc::new((release, (&audit.audit).into()));
+    let request = Arc::new(release::Request::new(Place::Partitions, &release, &audit));
     let released = plan(&mut conn, release::Statement::new(&[request])).await;
     for (plan, indexes) in [
         (&keys, &["api_keys_pkey", "users_pkey"][..]),
@@ -157,7 +158,8 @@ async fn rows_are_found_by_their_keys() {
         .await
         .unwrap();
     let entry = make.owner_entry(&document);
-    let request = Arc::new(insert::Request::new(&document, &entry, &audit));
+    let request = insert::Request::new(Place::Partitions, &document, &entry, &audit);
+    let request = Arc::new(request);
     let inserted = plan(&mut conn, insert::Statement::new(&[request])).await;
     assert!(
         inserted.contains("Conflict Arbiter Indexes: documents_pkey"),
@@ -185,7 +187,8 @@ async fn a_statement_is_prepared_once() {
         api_key::FindApiKey::run(&mut conn, batch).await.unwrap();
         let pair = make.pair(Scope::Shared, KeyState::Active);
         let batch = (0..count)
-            .map(|_| (make.document(make.user_id(), &pair).id, Arc::default()))
+            .map(|_| make.document(make.user_id(), &pair).id)
+            .map(|id| (Place::Partitions.key(id), Arc::default()))
             .collect();
         find::Find::run(&mut conn, batch).await.unwrap();
     }
