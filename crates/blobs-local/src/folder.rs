@@ -152,12 +152,32 @@ impl Folder {
     /// Removes every file under a prefix, and its folder; how many files there were.
     pub(crate) fn remove(&self, prefix: &ObjectPrefix) -> Result<u64, FolderError> {
         let path = self.objects.join(prefix.as_str());
+        self.refuse_links(prefix)?;
         let removed = remove_below(&path)?;
         if let Some(parent) = path.parent().filter(|_| removed.folder) {
             flush_if_there(parent)?;
         }
         self.require_objects()?;
         Ok(removed.files)
+    }
+
+    /// A link on the way may lead into another partition, or out of the folder.
+    fn refuse_links(&self, prefix: &ObjectPrefix) -> Result<(), FolderError> {
+        let mut path = self.objects.clone();
+        for part in prefix.as_str().split_terminator('/') {
+            path.push(part);
+            match fs::symlink_metadata(&path) {
+                Ok(found) if found.is_symlink() => {
+                    let why = "it is a symbolic link: put the folder itself in its place";
+                    let why = io::Error::new(io::ErrorKind::InvalidInput, why);
+                    return Err(FolderError::new("delete what is under", &path, why));
+                }
+                Ok(_) => {}
+                Err(error) if is_missing(&error) => return Ok(()),
+                Err(error) => return Err(FolderError::new("look at", &path, error)),
+            }
+        }
+        Ok(())
     }
 
     /// Removes what crashed uploads left behind a day ago or earlier; how many files.

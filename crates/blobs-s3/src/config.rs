@@ -92,6 +92,7 @@ impl S3Config {
             Client::from_conf(config)
         };
         Ok(Clients {
+            is_amazon: endpoint.is_none(),
             calls: client(endpoint),
             signs: client(public_endpoint),
             region,
@@ -116,6 +117,8 @@ pub(crate) struct Clients {
     pub(crate) calls: Client,
     pub(crate) signs: Client,
     pub(crate) region: Region,
+    /// Whether no other endpoint than Amazon's is called.
+    pub(crate) is_amazon: bool,
 }
 
 fn check_bucket(name: &str) -> Result<(), S3ConfigError> {

@@ -63,6 +63,9 @@ pub enum Fault {
     /// The bucket is elsewhere.
     #[error("the bucket is in another region: set its region")]
     OtherRegion,
+    /// It knows the call from the documentation of S3 only.
+    #[error("the store does not have this call")]
+    NotImplemented,
     /// Anything else.
     #[error("the store refused")]
     Other,
@@ -154,6 +157,7 @@ pub(crate) fn of_answer(status: u16, code: Option<&str>) -> Fault {
         | "RequestLimitExceeded"
         | "OperationAborted" => Fault::Busy,
         "PreconditionFailed" => Fault::Changed,
+        "NotImplemented" | "MethodNotAllowed" => Fault::NotImplemented,
         _ => of_status(status),
     }
 }
@@ -163,8 +167,8 @@ fn of_status(status: u16) -> Fault {
         301 => Fault::OtherRegion,
         403 => Fault::AccessDenied,
         408 | 429 => Fault::Busy,
-        // Not implemented will not be by and by.
-        501 => Fault::Other,
+        // It will not be by and by.
+        405 | 501 => Fault::NotImplemented,
         500.. => Fault::Busy,
         _ => Fault::Other,
     }
@@ -182,7 +186,8 @@ mod tests {
             (500, Some("InternalError"), Fault::Busy),
             (502, None, Fault::Busy),
             (429, None, Fault::Busy),
-            (501, Some("NotImplemented"), Fault::Other),
+            (501, Some("NotImplemented"), Fault::NotImplemented),
+            (501, None, Fault::NotImplemented),
             (404, Some("NoSuchBucket"), Fault::NoSuchBucket),
             (404, Some("NoSuchKey"), Fault::Other),
             (403, Some("AccessDenied"), Fault::AccessDenied),

@@ -14,10 +14,12 @@ mod config;
 mod copy;
 mod delete;
 mod error;
+mod listing;
 mod presign;
 mod probe;
 mod setup;
 mod store;
+mod uploads;
 
 pub use clock_skew::ClockSkew;
 pub use config::{S3Config, S3ConfigError};

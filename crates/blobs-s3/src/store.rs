@@ -28,6 +28,8 @@ pub struct S3Blobs {
     pub(crate) signs: Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) copy_sizes: CopySizes,
+    /// Amazon's own, and not one of its kin.
+    pub(crate) is_amazon: bool,
     runtime: Handle,
 }
 
@@ -64,6 +66,7 @@ impl S3Blobs {
             signs: clients.signs,
             clock,
             copy_sizes: CopySizes::default(),
+            is_amazon: clients.is_amazon,
             runtime,
         })
     }
@@ -173,8 +176,8 @@ impl BlobStore for S3Blobs {
         Ok(self.on_runtime(head).await?)
     }
 
-    /// Uploads that are unfinished are found where the store can list them by prefix. MinIO lists
-    /// them by whole key only, and drops them by itself after a day.
+    /// Uploads that are unfinished are found where the store can list them: MinIO forgets them when
+    /// it is restarted, and drops them by itself after a day.
     async fn delete_prefix(&self, prefix: &ObjectPrefix) -> Result<u64, BlobError> {
         let (store, prefix) = (self.clone(), prefix.clone());
         let delete = async move { store.delete_all(prefix.as_str()).await };

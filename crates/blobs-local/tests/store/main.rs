@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod hostile_names;
 mod http;
 mod laws;
 mod objects;

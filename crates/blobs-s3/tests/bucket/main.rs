@@ -4,6 +4,7 @@
 mod bad_days;
 mod copying;
 mod deleting;
+mod hostile_names;
 mod laws;
 mod presigned;
 mod scripted;

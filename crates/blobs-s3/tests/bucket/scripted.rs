@@ -164,7 +164,7 @@ async fn a_deletion_that_was_refused_is_an_error() {
         words.contains("1 of the objects, the first with AccessDenied"),
         "{words}"
     );
-    assert_eq!(store.requests().len(), 3);
+    assert_eq!(store.requests().len(), 4);
 }
 
 /// A store that lists more than was asked for costs no neighbour his object.
@@ -185,7 +185,7 @@ async fn what_is_not_under_the_prefix_is_not_deleted() {
     })
     .await;
     assert_eq!(delete(&store.blobs).await.unwrap(), 0);
-    assert_eq!(store.requests().len(), 2);
+    assert_eq!(store.requests().len(), 3);
 }
 
 #[tokio::test]
