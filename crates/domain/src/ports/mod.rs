@@ -19,6 +19,7 @@ mod metadata_store;
 mod metadata_transfer;
 mod object_copy;
 mod partitions;
+mod private_half_copy;
 mod private_keys;
 mod probe;
 mod sweeps;
@@ -39,6 +40,7 @@ pub use metadata_store::{
 pub use metadata_transfer::{DocumentWithEntries, MetadataTransfer, PutOutcome};
 pub use object_copy::ObjectCopy;
 pub use partitions::Partitions;
+pub use private_half_copy::PrivateHalfCopy;
 pub use private_keys::{PrivateKeys, SealedPrivateHalf};
 pub use probe::{Condition, Probe, ProbeError};
 pub use sweeps::{ExpiredDocument, Sweeps};

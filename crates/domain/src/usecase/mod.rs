@@ -6,6 +6,12 @@ mod administer_users;
 mod authenticate;
 mod cancel_destruction;
 mod compromise_keys;
+mod copy_canonical;
+mod copy_documents;
+mod copy_kinds;
+mod copy_merge;
+mod copy_report;
+mod copy_store;
 mod count_documents;
 mod create_key_pair;
 mod destroy_keys;
@@ -35,6 +41,11 @@ pub use administer_users::AdministerUsers;
 pub use authenticate::Authenticate;
 pub use cancel_destruction::CancelDestruction;
 pub use compromise_keys::CompromiseKeys;
+pub use copy_kinds::{CopiedKeys, CopySide, RewrappedKeys};
+pub use copy_report::{
+    Compared, Copied, CopiedKind, CopyProgress, CopyWatch, NotCopied, RowsDigest,
+};
+pub use copy_store::CopyStore;
 pub use count_documents::CountDocuments;
 pub use create_key_pair::CreateKeyPair;
 pub use destroy_keys::DestroyKeys;
