@@ -4,12 +4,14 @@
 # The image of Rust brings what the build needs beside it: cc, make and perl, for OpenSSL and SQLite.
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
+# More than the default, by package: FEATURES=crypt-keeper-server/dynamo,crypt-keeper-server/vault
+ARG FEATURES=""
 COPY . .
 # Registry and target folder stay with the builder between builds, so the programs are copied out of
 # the cache before the step ends.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --release --locked --bin crypt-keeper --bin ckc \
+    cargo build --release --locked --features "$FEATURES" --bin crypt-keeper --bin ckc \
     && install -D -m 0755 target/release/crypt-keeper target/release/ckc -t /out/bin
 
 FROM debian:12.13-slim

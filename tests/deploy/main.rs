@@ -8,6 +8,7 @@
     reason = "helpers of tests fail their test"
 )]
 
+mod aws;
 mod compose;
 mod compose_postgres;
 mod configuration_names;
