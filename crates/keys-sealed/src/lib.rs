@@ -7,6 +7,7 @@
 //! parsed, and used on threads of the vault's own; [`master_key`] is where the master key comes
 //! from.
 
+mod carry;
 mod census;
 mod error;
 mod follow;
@@ -17,7 +18,7 @@ mod vault;
 
 pub use census::Census;
 pub use crypt_keeper_keys::{
-    CacheConfig, CacheStats, Circuit, IngestVault, PairInspection,
+    CacheConfig, CacheStats, CarriesHalves, Circuit, HalfCopy, IngestVault, PairInspection,
     VaultConfig as SealedVaultConfig, Workers,
 };
 pub use reseal::{ResealStep, Resealed};

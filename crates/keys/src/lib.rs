@@ -8,6 +8,7 @@
 //! [`IngestVault`] wraps, and has no private halves at all.
 
 mod cache;
+mod carry;
 mod create;
 mod error;
 mod ingest;
@@ -25,6 +26,7 @@ mod unwrapping;
 mod vault;
 mod wrapping;
 
+pub use carry::{CarriesHalves, HalfCopy};
 pub use error::{PairError, in_one_line};
 pub use ingest::IngestVault;
 pub use inspect::PairInspection;

@@ -1,6 +1,7 @@
 //! The sealed vault, through its public face.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod carry;
 mod freshness;
 mod laws;
 mod master_key;
