@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crypt_keeper_domain::model::{Caller, RetentionClasses};
+use crypt_keeper_domain::model::Caller;
 use crypt_keeper_domain::usecase::EnsureKeyPair;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -87,7 +87,7 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
         query_auth: settings.v1.query_auth,
         role: settings.role,
         scope: settings.keys.scope,
-        retention: RetentionClasses::default(),
+        retention: settings.retention.clone(),
         // A server that holds no private half can make none.
         first_pair: (settings.role == Role::Full).then(|| EnsureKeyPair {
             rotate: rotate_keys(&opened.ports),
@@ -106,7 +106,8 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
         let sweep = async move { vault.keep_swept(SWEEP).await };
         context.runtime.spawn(sweep)
     });
-    let upkeep = (settings.role == Role::Full).then(|| {
+    let runs_jobs = settings.role == Role::Full && settings.jobs.enabled;
+    let upkeep = runs_jobs.then(|| {
         let metrics = state.metrics.key_upkeep.clone();
         let upkeep = KeyUpkeep::new(&opened.ports, &settings.keys, metrics);
         context.runtime.spawn(upkeep.run())

@@ -253,6 +253,28 @@ pub const KEYS: &[Key] = &[
         "the secret id of approle, or a token that wraps it; read at each login",
     ),
     key(
+        "retention.default",
+        "default",
+        "the name of the class of documents for which none is chosen, neither by the uploader nor by \
+         `crypt-keeper user set-retention`",
+    ),
+    key(
+        "retention.classes",
+        "0:default:unlimited",
+        "how long documents live: tables `[[retention.classes]]` of `number` (never used again for \
+         another class; it says how long its partitions are: 1 to 63 a day, 64 to 127 a week, 0 and \
+         128 to 191 a month, 192 to 254 a year), `name`, `lifetime` (a number and m, h, d or w, 1h at \
+         least; or unlimited) and, for those who like to see it, `period`; or one text, such as \
+         64:week-files:90d:week,1:daily:7d. Class 0 is always there. A document keeps the end that \
+         it was given when it was uploaded (docs/operations.md)",
+    ),
+    key(
+        "jobs.enabled",
+        "true",
+        "false: this instance does nothing by itself: no partitions are made or removed, no key pairs \
+         rotated or destroyed, no documents rewrapped; another instance must",
+    ),
+    key(
         "v1.query_auth",
         "false",
         "accept ?username=..&api_key=.. on API v1: a key in a URL ends in logs",

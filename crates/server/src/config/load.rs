@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 use config::{Config, FileFormat, Format as _, Map, Source, Value};
 
 use super::env::ENV_PREFIX;
+use super::retention;
 use super::values::Values;
-use super::{Blobs, ConfigError, Environment, Http, KEYS, Keys, Log, Metadata, Role, Settings, V1};
+use super::{
+    Blobs, ConfigError, Environment, Http, Jobs, KEYS, Keys, Log, Metadata, Role, Settings, V1,
+};
 
 /// The file that is read if none is named, and it is there.
 pub const DEFAULT_FILE: &str = "crypt-keeper.toml";
@@ -173,6 +176,8 @@ fn read(values: &Values) -> Result<Settings, ConfigError> {
         metadata: Metadata::read(values)?,
         blobs: Blobs::read(values)?,
         keys: Keys::read(values)?,
+        retention: retention::read(values)?,
+        jobs: Jobs::read(values)?,
         v1: V1::read(values)?,
         log: Log::read(values)?,
     };

@@ -9,6 +9,7 @@ mod duration;
 mod env;
 mod error;
 mod http;
+mod jobs;
 mod key;
 mod key_cache;
 mod keys;
@@ -16,6 +17,7 @@ mod load;
 mod log;
 mod master_key;
 mod metadata;
+mod retention;
 mod role;
 mod secret_url;
 mod v1;
@@ -25,11 +27,14 @@ mod vault;
 use std::fmt;
 use std::path::PathBuf;
 
+use crypt_keeper_domain::model::RetentionClasses;
+
 pub use blobs::{Blobs, BlobsBackend, S3};
 pub use duration::{parse_duration, show_duration};
 pub use env::{ENV_CONFIG_FILE, ENV_PREFIX, Environment};
 pub use error::ConfigError;
 pub use http::{Http, PublicUrl, TlsFiles};
+pub use jobs::Jobs;
 pub use key::{KEYS, Key};
 pub use key_cache::KeyCache;
 pub use keys::{Keys, KeysBackend, RewrapRate};
@@ -57,6 +62,10 @@ pub struct Settings {
     pub blobs: Blobs,
     /// Where private halves are, and what seals them.
     pub keys: Keys,
+    /// How long documents live.
+    pub retention: RetentionClasses,
+    /// What the service does by itself.
+    pub jobs: Jobs,
     /// What API v1 allows.
     pub v1: V1,
     /// What is logged, and how.
@@ -87,6 +96,8 @@ impl Settings {
         rows.extend(self.metadata.rows());
         rows.extend(self.blobs.rows());
         rows.extend(self.keys.rows());
+        rows.extend(retention::rows(&self.retention));
+        rows.extend(self.jobs.rows());
         rows.extend(self.v1.rows());
         rows.extend(self.log.rows());
         rows

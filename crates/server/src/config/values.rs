@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use config::{Value, ValueKind};
+use config::{Map, Value, ValueKind};
 
 use super::key::{nearest, variable};
 use super::{ConfigError, KEYS, SecretUrl};
@@ -108,6 +108,34 @@ impl Values {
             .map(Some)
     }
 
+    /// A list of tables of TOML whose members have these names, or one text with items separated by
+    /// `,` and their members, in this order, by `:`. Members at the end may be left out.
+    pub(super) fn tables<const N: usize>(
+        &self,
+        key: &'static str,
+        names: [&str; N],
+        needed: &str,
+    ) -> Result<Option<Vec<[Option<String>; N]>>, ConfigError> {
+        self.read.borrow_mut().insert(key);
+        let Some(value) = self.given.get(key) else {
+            return Ok(None);
+        };
+        let ValueKind::Array(items) = &value.kind else {
+            return self.parse(key, needed, |text| {
+                text.split(',').map(members_of_text).collect()
+            });
+        };
+        items
+            .iter()
+            .map(|item| match &item.kind {
+                ValueKind::Table(table) => members_of_table(table, names),
+                _ => None,
+            })
+            .map(|members| members.ok_or_else(|| self.wrong(key, None, needed)))
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+
     /// A URL that may hold a password, or the file that holds it; never both.
     pub(super) fn secret_url(
         &self,
@@ -160,6 +188,33 @@ impl Values {
     pub(super) fn keys_read(&self) -> BTreeSet<&'static str> {
         self.read.borrow().clone()
     }
+}
+
+/// The members of a table; `None` if it has others, or one that is no single value.
+fn members_of_table<const N: usize>(
+    table: &Map<String, Value>,
+    names: [&str; N],
+) -> Option<[Option<String>; N]> {
+    if table.keys().any(|given| !names.contains(&given.as_str())) {
+        return None;
+    }
+    let mut members = [const { None }; N];
+    for (member, name) in members.iter_mut().zip(names) {
+        *member = match table.get(name).map(|value| &value.kind) {
+            None => None,
+            Some(ValueKind::Array(_) | ValueKind::Table(_) | ValueKind::Nil) => return None,
+            Some(single) => Some(single.to_string()),
+        };
+    }
+    Some(members)
+}
+
+fn members_of_text<const N: usize>(text: &str) -> Option<[Option<String>; N]> {
+    let mut members = [const { None }; N];
+    for (index, given) in text.split(':').enumerate() {
+        *members.get_mut(index)? = Some(given.trim().to_owned());
+    }
+    Some(members)
 }
 
 fn flatten(key: String, value: Value, flat: &mut BTreeMap<String, Value>) {

@@ -67,6 +67,9 @@ fn with_nothing_said_everything_is_embedded() {
     # keys.vault.token_file is not set
     # keys.vault.role_id is not set
     # keys.vault.secret_id_file is not set
+    retention.default = "default"
+    retention.classes = [{ number = 0, name = "default", lifetime = "unlimited", period = "month" }]
+    jobs.enabled = true
     v1.query_auth = false
     log.format = "human"
     log.filter = "info"
@@ -221,6 +224,55 @@ fn the_same_from_the_environment() {
     + blobs.s3.path_style = true
     - # keys.master_key_file is not set
     + keys.master_key_file = "/run/secrets/master"
+    "#);
+}
+
+#[test]
+fn retention_classes_from_a_file_or_a_variable_are_shown_as_they_can_be_set() {
+    let file = r#"
+        jobs.enabled = false
+        [retention]
+        default = "week-files"
+        [[retention.classes]]
+        number = 64
+        name = "week-files"
+        lifetime = "90d"
+        period = "week"
+        [[retention.classes]]
+        number = 1
+        name = "daily"
+        lifetime = "36h"
+        "#;
+    let settings = Case::new(file).settings();
+    assert_eq!(settings.retention.default_class().number(), 64);
+    let shown = differences(&settings);
+    assert_snapshot!(shown, @r#"
+    - retention.default = "default"
+    + retention.default = "week-files"
+    - retention.classes = [{ number = 0, name = "default", lifetime = "unlimited", period = "month" }]
+    + retention.classes = [{ number = 0, name = "default", lifetime = "unlimited", period = "month" }, { number = 1, name = "daily", lifetime = "36h", period = "day" }, { number = 64, name = "week-files", lifetime = "90d", period = "week" }]
+    - jobs.enabled = true
+    + jobs.enabled = false
+    "#);
+    let from_variables = Case::new("")
+        .env("RETENTION__CLASSES", "64:week-files:90d:week, 1:daily:36h")
+        .env("RETENTION__DEFAULT", "week-files")
+        .env("JOBS__ENABLED", "0");
+    assert_eq!(differences(&from_variables.settings()), shown);
+    // What is shown says the same again.
+    let again = settings.to_string();
+    let again: Vec<_> = again
+        .lines()
+        .filter(|line| line.starts_with("retention.") || line.starts_with("jobs."))
+        .collect();
+    assert_eq!(differences(&Case::new(&again.join("\n")).settings()), shown);
+
+    let class_0 = Case::new("").env("RETENTION__CLASSES", "0:quarter:13w");
+    assert_snapshot!(differences(&class_0.settings()), @r#"
+    - retention.default = "default"
+    + retention.default = "quarter"
+    - retention.classes = [{ number = 0, name = "default", lifetime = "unlimited", period = "month" }]
+    + retention.classes = [{ number = 0, name = "quarter", lifetime = "91d", period = "month" }]
     "#);
 }
 

@@ -105,6 +105,58 @@ fn values_that_cannot_be() {
 }
 
 #[test]
+fn retention_classes_that_cannot_be() {
+    let texts = [
+        "64:week-files",
+        "64:week-files:90d:week:more",
+        "300:long:90d",
+        "255:import:90d",
+        "64:Week:90d",
+        "64:week-files:90",
+        "64:week-files:30m",
+        "64:week-files:9000w",
+        "64:week-files:90d:month",
+        "64:week-files:90d:hour",
+        "1:a:7d,1:b:7d",
+        "1:a:7d,2:a:7d",
+        "1:default:7d",
+    ];
+    let refused_text = |text: &str| Case::new("").env("RETENTION__CLASSES", text).refused();
+    let mut lines: Vec<_> = texts.into_iter().map(refused_text).collect();
+    lines.extend(
+        [
+            "[retention]\ndefault = \"week-files\"",
+            "[retention]\ndefault = \"Week\"",
+            "[retention]\nclasses = [1]",
+            "[[retention.classes]]\nnumber = 1\nname = \"a\"",
+            "[[retention.classes]]\nnumber = 1\nname = \"a\"\nlifetime = \"7d\"\nperoid = \"day\"",
+        ]
+        .into_iter()
+        .map(refused),
+    );
+    assert_snapshot!(lines.join("\n"), @r#"
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` is not valid: tables of `number`, `name`, `lifetime` and, if you like, `period` are needed, or one text such as 64:week-files:90d:week,1:daily:7d
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` = "64:week-files:90d:week:more" is not valid: tables of `number`, `name`, `lifetime` and, if you like, `period` are needed, or one text such as 64:week-files:90d:week,1:daily:7d
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` is not valid: of class `long`: `number` = "300" is not a number from 0 to 254
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` is not valid: retention class 255 is that of documents brought over, and cannot be configured
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` is not valid: `name` = "Week": a retention class is named by 1 to 32 lower-case letters, digits and `-`, a letter first
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` is not valid: of class `week-files`: `lifetime` = "90": a number and a unit are needed, such as 90d: m (minutes), h (hours), d (days), w (weeks); `unlimited` is allowed too
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` is not valid: of class `week-files`: `lifetime` = "30m": a lifetime is of whole seconds, 1 hour at least and 36,500 days at most; `unlimited` is allowed too
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` is not valid: of class `week-files`: `lifetime` = "9000w": a lifetime is of whole seconds, 1 hour at least and 36,500 days at most; `unlimited` is allowed too
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` is not valid: of class `week-files`: the partitions of number 64 are of one week; for one month take a number from 128 to 191
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` is not valid: of class `week-files`: `period` = "hour" is none of day, week, month, year
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` is not valid: retention class 1 is there twice
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` is not valid: two retention classes are named `a`
+    CRYPT_KEEPER__RETENTION__CLASSES: `retention.classes` is not valid: two retention classes are named `default`
+    <folder>/ck.toml: `retention.default` = "week-files" is not valid: no class of `retention.classes` has this name
+    <folder>/ck.toml: `retention.default` = "Week" is not valid: a retention class is named by 1 to 32 lower-case letters, digits and `-`, a letter first
+    <folder>/ck.toml: `retention.classes` is not valid: tables of `number`, `name`, `lifetime` and, if you like, `period` are needed, or one text such as 64:week-files:90d:week,1:daily:7d
+    <folder>/ck.toml: `retention.classes` is not valid: tables of `number`, `name`, `lifetime` and, if you like, `period` are needed, or one text such as 64:week-files:90d:week,1:daily:7d
+    <folder>/ck.toml: `retention.classes` is not valid: tables of `number`, `name`, `lifetime` and, if you like, `period` are needed, or one text such as 64:week-files:90d:week,1:daily:7d
+    "#);
+}
+
+#[test]
 fn listening_beyond_loopback_must_be_meant() {
     let listen = "[http]\nlisten = \"192.0.2.1:8080\"\n";
     assert_snapshot!(refused(listen), @r#"`http.listen` = "192.0.2.1:8080" is beyond loopback, and document keys would travel in clear: set `http.tls.cert_file` and `http.tls.key_file`, or `http.trusted_proxies` if a proxy in front ends TLS, or `http.allow_plain = true` if you mean it"#);
