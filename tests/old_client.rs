@@ -1,74 +1,10 @@
-//! Clients of 2017 against the service of today, and their documents between the old command and
-//! ours.
+//! The command of 2017 beside ours: documents go from one to the other, and scripts read the same of
+//! both. That it works at all is tried on every backend, by the main job.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests fail their test"
-)]
-
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use crypt_keeper_test_services as services;
-use crypt_keeper_tests::{Account, Blobs, Ckc, Metadata, Parts, Ran, Server, content};
+use crypt_keeper_tests::{Ckc, OldCommand, Parts, Ran, Server, content};
 
 /// Around every boundary of its format: blocks of 16 bytes.
 const SIZES: [usize; 6] = [0, 1, 15, 16, 17, 100_000];
-
-/// Somebody who types the old command.
-struct OldCommand {
-    python: PathBuf,
-    folder: tempfile::TempDir,
-    globals: Vec<String>,
-}
-
-impl OldCommand {
-    fn of(server: &Server, account: &Account) -> Option<Self> {
-        let requirements = repository("tests/judges/requirements.txt");
-        let found = services::python_interpreter(&requirements);
-        let python = services::require_or_skip("Python's cryptography", found)?;
-        let url = server.url();
-        let globals = ["-u", &account.name, "--url", &url, "-a", &account.key];
-        Some(Self {
-            python,
-            folder: tempfile::tempdir().unwrap(),
-            globals: globals.map(str::to_owned).to_vec(),
-        })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.python);
-        command
-            .arg(repository("tests/old_client/ckc_2017.py"))
-            .args(&self.globals)
-            .args(arguments)
-            .current_dir(self.folder.path());
-        command
-    }
-
-    /// What it prints, without the end of the line.
-    fn prints(&self, arguments: &[&str]) -> String {
-        let printed = services::run(&mut self.command(arguments));
-        let printed = printed.unwrap_or_else(|error| panic!("{error}"));
-        printed.trim_end_matches('\n').to_owned()
-    }
-
-    fn upload(&self, name: &str, content: &[u8]) -> String {
-        std::fs::write(self.path(name), content).unwrap();
-        let printed = self.prints(&["upload", name]);
-        printed.strip_prefix("Document ID: ").unwrap().to_owned()
-    }
-}
-
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
-}
 
 /// The flags that every script of 2017 without a file had to give.
 fn typed_as_in_2017(ckc: &Ckc, globals: &[String], arguments: &[&str]) -> Ran {
@@ -78,65 +14,6 @@ fn typed_as_in_2017(ckc: &Ckc, globals: &[String], arguments: &[&str]) -> Ran {
         .chain(arguments.iter().copied())
         .collect();
     ckc.succeeds(&arguments)
-}
-
-fn the_old_client_works_over(parts: &Parts) {
-    let server = Server::start(parts);
-    let (alice, bob) = (server.user("alice"), server.user("bob"));
-    let Some(of_alice) = OldCommand::of(&server, &alice) else {
-        return;
-    };
-    let Some(of_bob) = OldCommand::of(&server, &bob) else {
-        return;
-    };
-    for size in SIZES {
-        let sent = content(size, 1 + size as u64);
-        let id = of_alice.upload("a.bin", &sent);
-        let said = of_alice.prints(&["download", "-f", "copy", &id]);
-        assert_eq!(said, "Successful downloaded file copy.");
-        assert!(
-            std::fs::read(of_alice.path("copy")).unwrap() == sent,
-            "{size}"
-        );
-    }
-    let id = of_alice.upload("shared.txt", b"attack at dawn");
-    assert_eq!(
-        of_alice.prints(&["share", &id]),
-        format!("Users ['alice'] have access to {id}.")
-    );
-    services::run(&mut of_bob.command(&["download", &id])).expect_err("it is not shared yet");
-    assert_eq!(
-        of_alice.prints(&["share", "-a", "bob", &id]),
-        format!("Successfully added bob to {id}.")
-    );
-    assert_eq!(
-        of_alice.prints(&["share", &id]),
-        format!("Users ['alice', 'bob'] have access to {id}.")
-    );
-    of_bob.prints(&["download", &id]);
-    assert_eq!(
-        std::fs::read(of_bob.path("shared.txt")).unwrap(),
-        b"attack at dawn"
-    );
-}
-
-#[test]
-fn the_old_client_uploads_downloads_and_shares_over_a_folder() {
-    the_old_client_works_over(&Parts::embedded());
-}
-
-#[test]
-fn the_old_client_uploads_downloads_and_shares_over_postgres_and_minio() {
-    if let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Minio) {
-        the_old_client_works_over(&parts);
-    }
-}
-
-#[test]
-fn the_old_client_uploads_downloads_and_shares_over_versitygw() {
-    if let Some(parts) = Parts::find(Metadata::Sqlite, Blobs::Versitygw) {
-        the_old_client_works_over(&parts);
-    }
 }
 
 #[test]
@@ -163,7 +40,7 @@ fn documents_go_from_the_old_command_to_ours_and_back() {
         ckc.succeeds(&["download", &id, "--legacy", "--force", "-o", "told"]);
         assert!(ckc.read("told") == sent, "{size}");
 
-        let typed = typed_as_in_2017(&ckc, &old.globals, &["download", "-f", "typed", &id]);
+        let typed = typed_as_in_2017(&ckc, old.globals(), &["download", "-f", "typed", &id]);
         assert_eq!(typed.text(), "Successful downloaded file typed.\n");
         assert!(ckc.read("typed") == sent, "{size}");
 
@@ -173,7 +50,7 @@ fn documents_go_from_the_old_command_to_ours_and_back() {
             .succeeds(&["-q", "upload", "--cipher", "aes-cbc", "b.bin"])
             .line();
         old.prints(&["download", "-f", "ours", &id]);
-        assert!(std::fs::read(old.path("ours")).unwrap() == sent, "{size}");
+        assert!(old.read("ours") == sent, "{size}");
     }
 }
 
@@ -194,7 +71,7 @@ fn both_commands_print_the_same_to_scripts() {
         &["-j", "share", &id],
         &["-j", "download", "-f", "copy", &id],
     ] {
-        let ours = typed_as_in_2017(&ckc, &old.globals, arguments);
+        let ours = typed_as_in_2017(&ckc, old.globals(), arguments);
         assert_eq!(ours.text(), format!("{}\n", old.prints(arguments)));
     }
 }

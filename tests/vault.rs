@@ -1,8 +1,6 @@
 //! The main job with private halves in HashiCorp Vault, or in OpenBao, which is what tests have; and
 //! what becomes of it when Vault goes away.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
-
 use std::time::{Duration, Instant};
 
 use crypt_keeper_test_services::{OpenBao, OpenBaoOptions, VaultAccess, openbao, require_or_skip};
@@ -22,21 +20,6 @@ fn own_server() -> Option<OpenBao> {
     require_or_skip("OpenBao", OpenBao::start(&OpenBaoOptions::default()))
 }
 
-/// How many private halves there are in Vault.
-fn private_halves(keys: &KeysInVault) -> usize {
-    match keys.engine {
-        Engine::Kv => keys.site.entries().unwrap().len(),
-        Engine::Transit => {
-            let path = format!("{}/keys", keys.site.transit());
-            let (status, listed) = keys.site.access().ask("LIST", &path, &Value::Null).unwrap();
-            match status {
-                200 => listed["data"]["keys"].as_array().unwrap().len(),
-                _ => 0,
-            }
-        }
-    }
-}
-
 #[test]
 fn documents_go_there_and_back_and_outlive_a_rotation() {
     let Some(access) = openbao() else { return };
@@ -52,10 +35,10 @@ fn documents_go_there_and_back_and_outlive_a_rotation() {
             bob.read("from-alice") == alice.read("report.pdf"),
             "{engine:?}"
         );
-        assert_eq!(private_halves(&keys), 1, "{engine:?}");
+        assert_eq!(keys.private_halves(), 1, "{engine:?}");
 
         server.installation.succeeds(&["keys", "rotate"]);
-        assert_eq!(private_halves(&keys), 2, "{engine:?}");
+        assert_eq!(keys.private_halves(), 2, "{engine:?}");
         // The running service changes over within a second.
         std::thread::sleep(Duration::from_millis(1_200));
         let later = alice.succeeds(&["-q", "upload", "report.pdf"]).line();

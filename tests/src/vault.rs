@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crypt_keeper_test_services::{VaultAccess, VaultSite};
+use serde_json::Value;
 
 use crate::{Installation, Parts};
 
@@ -82,5 +83,23 @@ impl KeysInVault {
         std::fs::write(&file, token).expect("a file for the token");
         installation.set("KEYS__VAULT__TOKEN_FILE", file.to_str().expect("UTF-8"));
         file
+    }
+
+    /// How many private halves there are.
+    ///
+    /// # Panics
+    /// If the OpenBao does not answer.
+    #[must_use]
+    pub fn private_halves(&self) -> usize {
+        match self.engine {
+            Engine::Kv => self.site.entries().expect("the entries of KV").len(),
+            Engine::Transit => {
+                let path = format!("{}/keys", self.site.transit());
+                let listed = self.site.access().ask("LIST", &path, &Value::Null);
+                let (_, listed) = listed.expect("an answer");
+                // It answers 404 where there are none.
+                listed["data"]["keys"].as_array().map_or(0, Vec::len)
+            }
+        }
     }
 }
