@@ -181,7 +181,8 @@ pub async fn a_hold_is_begun_once(harness: &dyn HoldHarness) {
     assert_eq!(count(HoldOutcome::Begun), 1, "{begun:?}");
     assert_eq!(count(HoldOutcome::AlreadyHeld), 9, "{begun:?}");
     assert_eq!(it.scene.count(AuditAction::HoldPlaced, id).await, 1);
-    assert!(it.scene.find(id, &[]).await.unwrap().document.hold);
+    let live = it.scene.find(id, &[]).await.unwrap().document;
+    assert!(live.hold && live.version > document.version, "{live:?}");
     assert!(!it.scene.find(free.id, &[]).await.unwrap().document.hold);
     assert_eq!(it.begin(other.id).await, HoldOutcome::Begun);
     let incomplete = async |id: DocumentId| {

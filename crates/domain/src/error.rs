@@ -1,6 +1,6 @@
 //! What a use case may answer besides success; each API version maps it in one exhaustive match.
 
-use crate::model::{FieldError, KeyState, Scope, Serial, Timestamp};
+use crate::model::{DocumentId, FieldError, KeyState, Partition, Scope, Serial, Timestamp};
 use crate::ports::{BlobError, BoxError, EntropyError, StoreError, VaultError};
 
 /// Why a use case did not do what it was asked.
@@ -86,6 +86,32 @@ pub enum Error {
     /// The destruction has begun and cannot be cancelled any more.
     #[error("the destruction of key pair {0} has begun: there is no way back")]
     DestructionHasBegun(Serial),
+    /// There is no such partition.
+    #[error("there is no partition {0}")]
+    NoSuchPartition(Partition),
+    /// Documents may still be put into the partition.
+    #[error("partition {partition} takes documents {}", until(*.ends_at))]
+    PartitionNotEnded {
+        /// Which.
+        partition: Partition,
+        /// When its period ends; `None`: never.
+        ends_at: Option<Timestamp>,
+    },
+    /// There is no hold on the document.
+    #[error("there is no legal hold on document {0}")]
+    NoSuchHold(DocumentId),
+    /// The objects of the document's partition are being deleted, or are gone.
+    #[error("the objects of partition {0} are being deleted: nothing of it can be held any more")]
+    HoldTooLate(Partition),
+    /// The document is to be held, but its object may still be uploaded: the hold has begun and
+    /// keeps what is there, and is completed when it is placed again.
+    #[error("the object of document {document} is not there, and may be uploaded until {until}")]
+    HoldIncomplete {
+        /// Which document.
+        document: DocumentId,
+        /// From when on the hold can be completed without an object.
+        until: Timestamp,
+    },
     /// The clocks of service and store are too far apart: ids made here are refused there.
     #[error("the clocks of the service and its store are too far apart")]
     ClockSkew,
@@ -99,6 +125,13 @@ pub enum Error {
     /// Anything else that is no fault of the caller.
     #[error("an internal error")]
     Internal(#[source] BoxError),
+}
+
+fn until(ends_at: Option<Timestamp>) -> String {
+    match ends_at {
+        Some(end) => format!("until five minutes after {end}"),
+        None => "for ever".to_owned(),
+    }
 }
 
 impl From<StoreError> for Error {

@@ -16,7 +16,9 @@ pub mod access;
 pub mod error;
 pub mod memory;
 pub mod model;
+mod partition_gate;
 pub mod ports;
 pub mod usecase;
 
 pub use error::Error;
+pub use partition_gate::PartitionGate;

@@ -72,6 +72,14 @@ impl MemoryBlobs {
         }
     }
 
+    /// How many objects lie under a prefix.
+    #[must_use]
+    pub fn count(&self, prefix: &ObjectPrefix) -> usize {
+        let contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        let objects = contents.objects.keys();
+        objects.filter(|key| prefix.contains(key)).count()
+    }
+
     /// What makes it fail.
     #[must_use]
     pub fn faults(&self) -> &FaultSwitch {

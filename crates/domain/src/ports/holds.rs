@@ -23,8 +23,8 @@ use crate::model::{DocumentId, Hold, ObjectKey, Page, PageRequest, Partition, Re
 /// - `a_hold_that_is_taken_off_leaves_nothing_behind`.
 #[async_trait]
 pub trait Holds: Debug + Send + Sync + 'static {
-    /// Enters a hold that is not complete yet, and marks the document's row as held, with the
-    /// record.
+    /// Enters a hold that is not complete yet, and marks the document's row as held, its version
+    /// counted up, with the record. So whoever saw the row before changes nothing of it any more.
     async fn begin_hold(&self, hold: &Hold, record: &Record) -> Result<HoldOutcome, StoreError>;
 
     /// Copies the document's row, as it is now, and its entries to the held place, with another

@@ -75,7 +75,7 @@ impl DestroyKeys {
                 Some(due) => Error::DestructionNotDue { serial, due },
                 None => not_allowed(seen),
             })?;
-        let documents = self.count.run(context, serial).await?;
+        let documents = self.count.of_pair(context, seen).await?;
         if documents > 0 {
             return Err(Error::KeyPairNeeded { serial, documents });
         }

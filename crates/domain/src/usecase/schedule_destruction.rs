@@ -52,7 +52,7 @@ impl ScheduleDestruction {
             let after = seen
                 .schedule_destruction(context.at, wait)
                 .ok_or_else(|| not_allowed(&seen))?;
-            let documents = self.count.run(context, serial).await?;
+            let documents = self.count.of_pair(context, &seen).await?;
             if documents > 0 {
                 return Err(Error::KeyPairNeeded { serial, documents });
             }

@@ -17,6 +17,7 @@ mod key_destruction;
 mod key_life;
 mod key_pairs;
 mod meddling;
+mod partitions;
 mod retention;
 mod retired_algorithm;
 mod rewrap;

@@ -90,6 +90,13 @@ impl From<Error> for Failure {
                 "; the service does it then, and until then `crypt-keeper keys cancel-destroy \
                  SERIAL` calls it off"
             }
+            Error::NoSuchPartition(_) => "; `crypt-keeper partitions list` shows them all",
+            Error::PartitionNotEnded { .. } => "; its documents can be dropped after that",
+            Error::NoSuchHold(_) => "; `crypt-keeper hold list` shows them all",
+            Error::HoldIncomplete { .. } => {
+                "; the hold has begun, and the document does not expire: place it again once the \
+                 object is there, or after that moment, to complete it"
+            }
             Error::Conflict => "; look again, and repeat it if it is still needed",
             Error::ClockSkew => "; `crypt-keeper doctor` measures them",
             Error::Unavailable(_) | Error::Corrupt(_) | Error::Internal(_) => {
@@ -103,6 +110,7 @@ impl From<Error> for Failure {
             | Error::KeyPairRests { .. }
             | Error::WaitTooShort
             | Error::DestructionHasBegun(_)
+            | Error::HoldTooLate(_)
             | Error::KeyPairStopped(_) => "",
         };
         let message = format!("{}{hint}", Chain(&error));

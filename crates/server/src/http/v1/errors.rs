@@ -138,6 +138,11 @@ impl Refusal {
             | Error::WaitTooShort
             | Error::DestructionNotDue { .. }
             | Error::DestructionHasBegun(_)
+            | Error::NoSuchPartition(_)
+            | Error::PartitionNotEnded { .. }
+            | Error::NoSuchHold(_)
+            | Error::HoldTooLate(_)
+            | Error::HoldIncomplete { .. }
             | Error::UserNameTaken
             | Error::TooManyApiKeys { .. } => {
                 Self::failed(StatusCode::INTERNAL_SERVER_ERROR, error)
