@@ -57,6 +57,9 @@ pub struct UploadOptions {
     pub content_type: Option<String>,
     /// How to encrypt.
     pub format: Format,
+    /// The retention class by name; the user's own default, or else the service's, where it is
+    /// `None`.
+    pub retention: Option<String>,
 }
 
 impl Default for UploadOptions {
@@ -65,6 +68,7 @@ impl Default for UploadOptions {
             name: None,
             content_type: None,
             format: Format::Aes256GcmHkdf1Mb,
+            retention: None,
         }
     }
 }
@@ -114,12 +118,15 @@ impl Client {
         let plaintext = blocking(move || Plaintext::open(source, limit)).await?;
         let content_length = plaintext.length();
         let announced = self
-            .announce(NewDocumentMetadata {
-                name: name.clone(),
-                content_length,
-                content_type: content_type.clone(),
-                compressed: false,
-                encryption_type: format.name().to_owned(),
+            .announce(&UploadRequest {
+                document_metadata: NewDocumentMetadata {
+                    name: name.clone(),
+                    content_length,
+                    content_type: content_type.clone(),
+                    compressed: false,
+                    encryption_type: format.name().to_owned(),
+                },
+                retention: options.retention,
             })
             .await?;
         let document_id: DocumentId = announced.document_id.parse()?;
@@ -140,11 +147,9 @@ impl Client {
         })
     }
 
-    async fn announce(&self, metadata: NewDocumentMetadata) -> Result<UploadResponse, Error> {
-        let body = serde_json::to_vec(&UploadRequest {
-            document_metadata: metadata,
-        })
-        .map_err(|error| Error::Internal(error.to_string()))?;
+    async fn announce(&self, request: &UploadRequest) -> Result<UploadResponse, Error> {
+        let body =
+            serde_json::to_vec(request).map_err(|error| Error::Internal(error.to_string()))?;
         let path = v1::upload_url_path();
         let answer = self
             .transport()

@@ -10,6 +10,10 @@ use serde_json::{Map, Value};
 pub struct UploadRequest {
     /// What is announced.
     pub document_metadata: NewDocumentMetadata,
+    /// The name of the retention class it is to be of; `None`: the uploader's default, or else the
+    /// service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<String>,
 }
 
 /// Answer (201) to `POST upload_url/`.
@@ -61,6 +65,28 @@ mod tests {
         let written = serde_json::to_value(&answer).unwrap();
         assert_eq!(written["symmetric_key"], KEY);
         assert_eq!(written["single_use_url"], "http://s/o?sig=1");
+    }
+
+    #[test]
+    fn a_request_without_a_retention_class_is_as_it_was_before_there_were_any() {
+        let mut request = UploadRequest {
+            document_metadata: NewDocumentMetadata {
+                name: "a".to_owned(),
+                content_length: 1,
+                content_type: String::new(),
+                compressed: false,
+                encryption_type: String::new(),
+            },
+            retention: None,
+        };
+        let members = |request: &UploadRequest| {
+            let written = serde_json::to_value(request).unwrap();
+            let members: Vec<_> = written.as_object().unwrap().keys().cloned().collect();
+            members
+        };
+        assert_eq!(members(&request), ["document_metadata"]);
+        request.retention = Some("short".to_owned());
+        assert_eq!(members(&request), ["document_metadata", "retention"]);
     }
 
     #[test]

@@ -28,6 +28,30 @@ fn the_put_is_bare() {
 }
 
 #[test]
+fn a_retention_class_is_sent_when_one_is_chosen() {
+    let service = Service::start();
+    let alice = Session::alice(&service);
+    alice.write("a.txt", "x");
+    let sent = |arguments: &[&str]| {
+        assert!(alice.run(arguments).status.success());
+        let posts = service.requests("POST");
+        let body: serde_json::Value = serde_json::from_slice(&posts[posts.len() - 1].body).unwrap();
+        body.get("retention").cloned()
+    };
+    assert_eq!(sent(&["upload", "a.txt"]), None);
+    assert_eq!(sent(&["upload", "--retention", "", "a.txt"]), None);
+    let chosen = sent(&["upload", "--retention", "short", "a.txt"]);
+    assert_eq!(chosen, Some("short".into()));
+    let refused = r#"{"secure_document_service/upload_url":{"retention":"no retention class is named `long`: choose one of default, short"}}"#;
+    service.fault("POST", Fault::Answer(Response::new(400, refused)));
+    assert_snapshot!(alice.types("upload --retention long a.txt"), @"
+    $ ckc upload --retention long a.txt
+    ! error: the service refused the request (400): no retention class is named `long`: choose one of default, short
+    exit 1
+    ");
+}
+
+#[test]
 fn an_attempt_that_is_repeated_is_encrypted_anew() {
     let service = Service::start();
     let alice = Session::alice(&service);

@@ -22,7 +22,7 @@ pub(super) fn read(values: &Values) -> Result<RetentionClasses, ConfigError> {
     let classes = values.tables(CLASSES, MEMBERS, NEEDED)?.unwrap_or_default();
     let policies = classes
         .iter()
-        .map(|members| policy(members))
+        .map(policy)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|needed| values.wrong(CLASSES, None, &needed))?;
     let default = values.text(DEFAULT)?;

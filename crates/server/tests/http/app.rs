@@ -8,8 +8,8 @@ use crypt_keeper_blobs_local::{LocalBlobs, LocalBlobsConfig, UrlKeys};
 use crypt_keeper_crypto::{MasterKey, MasterKeyRing};
 use crypt_keeper_domain::memory::{ManualClock, MemoryPrivateKeys, MemoryStore};
 use crypt_keeper_domain::model::{
-    Algorithm, ApiKeyToken, CallContext, Caller, KeyPair, Page, RequestId, Scope, Timestamp,
-    UserName, UserState,
+    Algorithm, ApiKeyToken, CallContext, Caller, KeyPair, Page, RequestId, RetentionClasses, Scope,
+    Timestamp, UserName, UserState,
 };
 use crypt_keeper_domain::ports::{
     AuditFilter, AuditLog, Clock, DocumentFilter, KeyRegistry, KeyVault, MetadataStore,
@@ -49,6 +49,7 @@ pub(crate) struct Options {
     pub(crate) trusted_proxies: Vec<ipnet::IpNet>,
     pub(crate) tls: Option<rustls::ServerConfig>,
     pub(crate) role: Role,
+    pub(crate) retention: RetentionClasses,
     pub(crate) timeouts: Timeouts,
 }
 
@@ -60,6 +61,7 @@ impl Default for Options {
             trusted_proxies: Vec::new(),
             tls: None,
             role: Role::Full,
+            retention: RetentionClasses::default(),
             timeouts: Timeouts::default(),
         }
     }
@@ -115,6 +117,7 @@ impl App {
             trusted_proxies: options.trusted_proxies,
             query_auth: options.query_auth,
             role: options.role,
+            retention: options.retention,
             ..HttpSettings::default()
         };
         let mut state = State::new(&ports, settings);

@@ -218,6 +218,11 @@ pub(crate) struct UploadArgs {
     /// How to encrypt. aes-cbc shows no alteration: only for readers that know nothing else.
     #[arg(long, env = "CKC_CIPHER", value_enum, default_value_t = Cipher::Aes256GcmHkdf1mb)]
     pub(crate) cipher: Cipher,
+
+    /// Retention class to store it in, which says how long it lives [default: yours, or else the
+    /// service's].
+    #[arg(long, env = "CKC_RETENTION", value_name = "CLASS")]
+    pub(crate) retention: Option<String>,
 }
 
 /// Encryption of an upload.

@@ -1,7 +1,10 @@
 //! The body of `POST upload_url/`: read into a value of the domain, or refused with all that is
 //! wrong with it at once.
 
-use crypt_keeper_domain::model::{DocumentMetadata, EncryptionFormat, FieldError};
+use crypt_keeper_domain::model::{
+    DocumentMetadata, EncryptionFormat, FieldError, InvalidRetentionName, RetentionName,
+};
+use crypt_keeper_domain::usecase;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -9,6 +12,7 @@ use super::errors::{Operation, Refusal};
 use super::json::{Members, members, text};
 
 const METADATA: &str = "document_metadata";
+const RETENTION: &str = "retention";
 /// The greatest length that is stored: 2^63-1.
 const LENGTH_NEEDED: &str = "a whole number from 0 to 9223372036854775807 is needed";
 const BOOLEAN_NEEDED: &str = "true or false is needed (1, 0, \"1\", \"0\", \"True\", \"False\", \"t\" and \"f\" are taken too)";
@@ -16,8 +20,8 @@ const BOOLEAN_NEEDED: &str = "true or false is needed (1, 0, \"1\", \"0\", \"Tru
 /// A request to upload.
 #[derive(Debug)]
 pub(super) struct UploadRequest<'a> {
-    /// What the uploader says of the document.
-    pub(super) metadata: DocumentMetadata,
+    /// What is to be uploaded.
+    pub(super) request: usecase::UploadRequest,
     /// Everything that was sent, for the echo.
     pub(super) sent: Members<'a>,
 }
@@ -30,9 +34,18 @@ impl<'a> UploadRequest<'a> {
         if metadata.is_empty() {
             return Err(no_metadata());
         }
-        let metadata = read_metadata(&metadata)
-            .map_err(|errors| Refusal::of_fields(Operation::UploadUrl, errors))?;
-        Ok(Self { metadata, sent })
+        let request = match (read_metadata(&metadata), read_retention(&sent)) {
+            (Ok(metadata), Ok(retention)) => usecase::UploadRequest {
+                metadata,
+                retention,
+            },
+            (metadata, retention) => {
+                let mut errors = metadata.err().unwrap_or_default();
+                errors.extend(retention.err());
+                return Err(Refusal::of_fields(Operation::UploadUrl, errors));
+            }
+        };
+        Ok(Self { request, sent })
     }
 }
 
@@ -41,6 +54,17 @@ fn no_metadata() -> Refusal {
         Operation::UploadUrl,
         serde_json::json!({ "__all__": "Must provide document metadata." }),
     )
+}
+
+/// Clients of 2017 know of none, and send none.
+fn read_retention(sent: &Members<'_>) -> Result<Option<RetentionName>, FieldError> {
+    present(sent, RETENTION)
+        .map(|raw| {
+            let name = read_text(raw).map_err(|message| field(RETENTION, message))?;
+            name.parse()
+                .map_err(|error: InvalidRetentionName| field(RETENTION, error.to_string()))
+        })
+        .transpose()
 }
 
 fn read_metadata(given: &Members<'_>) -> Result<DocumentMetadata, Vec<FieldError>> {

@@ -32,8 +32,8 @@ async fn upload(
 ) -> Result<HttpResponse, Refusal> {
     let (context, payload) = authenticate_with_body(request, payload, state).await?;
     let body = json::body(request, payload, state).await?;
-    let UploadRequest { metadata, sent } = UploadRequest::parse(&body)?;
-    let granted = state.services.request_upload.run(&context, metadata).await;
+    let UploadRequest { request, sent } = UploadRequest::parse(&body)?;
+    let granted = state.services.request_upload.run(&context, request).await;
     let granted = granted.map_err(|error| Refusal::of(Operation::UploadUrl, error))?;
     state.metrics.uploads_granted.inc();
     let answer = UploadAnswer::new(granted, sent);

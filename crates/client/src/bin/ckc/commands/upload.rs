@@ -28,6 +28,7 @@ pub(crate) async fn run(session: &Session, args: &UploadArgs) -> Result<(), Erro
             .or_else(|| session.content_type.clone())
             .filter(|content_type| !content_type.is_empty()),
         format: args.cipher.into(),
+        retention: args.retention.clone().filter(|class| !class.is_empty()),
     };
     let uploaded = session
         .client

@@ -2,6 +2,7 @@
 
 mod body;
 mod fields;
+mod retention;
 
 use insta::assert_snapshot;
 
