@@ -38,6 +38,8 @@ const DYNAMODB: &[Row] = &[
         "describe_table",
         &[("dynamodb:DescribeTable", FullAndIngest)],
     ),
+    ("delete_item", &[("dynamodb:DeleteItem", Full)]),
+    ("delete_table", &[("dynamodb:DeleteTable", Full)]),
     ("get_item", &[("dynamodb:GetItem", FullAndIngest)]),
     ("put_item", &[("dynamodb:PutItem", FullAndIngest)]),
     ("query", &[("dynamodb:Query", Full)]),
@@ -69,6 +71,7 @@ const S3: &[Row] = &[
     ),
     ("create_bucket", &[("s3:CreateBucket", Nobody)]),
     ("create_multipart_upload", &[("s3:PutObject", Full)]),
+    ("delete_object", &[("s3:DeleteObject", Full)]),
     (
         "delete_objects",
         &[("s3:DeleteObject", Full), ("s3:DeleteObjectVersion", Full)],

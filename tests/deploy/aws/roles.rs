@@ -123,7 +123,7 @@ impl Statement {
 }
 
 /// `*` stands for anything.
-fn fits(pattern: &str, text: &str) -> bool {
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap();
     let Some(mut rest) = text.strip_prefix(first) else {

@@ -11,6 +11,7 @@ use crypt_keeper_tests::{Parts, Server, binaries, http};
 use serde_json::{Value, json};
 
 use super::evaluation::{Site, strings};
+use super::roles::fits;
 use crate::{read, repository};
 
 /// Where the containers of a server share files.
@@ -195,26 +196,53 @@ fn containers_are_confined_and_run_as_the_image_s_user() {
     assert!(line.ends_with(&format!("CMD {check}")), "{line}");
 }
 
-/// The pages that the load balancer asks, or keeps from the world, are pages of the service.
+/// The page that the load balancer asks is one of the service, and what it lets through is all that
+/// is for the world.
 #[test]
-fn the_load_balancer_asks_and_hides_pages_that_there_are() {
+fn the_load_balancer_asks_a_page_that_there_is_and_shows_none_of_the_operators() {
     let Some(site) = Site::of("full") else {
         return;
     };
     let server = Server::start(&Parts::embedded());
-    let get = |path: &str| http::request(server.address(), "GET", path, &[], &[]).unwrap();
+    let status = |path: &str| {
+        let answer = http::request(server.address(), "GET", path, &[], &[]);
+        answer.unwrap().status
+    };
     let asked = site.property("service", "TargetGroup", "/HealthCheckPath");
-    let asked = asked.as_str().unwrap();
     let expected = site.property("service", "TargetGroup", "/Matcher/HttpCode");
-    assert_eq!(get(asked).status.to_string(), *expected.as_str().unwrap());
-    let rule = "/Conditions/0/PathPatternConfig/Values";
-    let hidden = strings(site.property("service", "OperatorsPages", rule));
-    assert_eq!(hidden, ["/metrics", "/readyz"]);
-    for path in hidden {
-        assert_eq!(get(path).status, 200, "{path}");
+    let found = status(asked.as_str().unwrap()).to_string();
+    assert_eq!(found, *expected.as_str().unwrap());
+
+    let otherwise = site.property("service", "Listener", "/DefaultActions/0");
+    assert_eq!(otherwise["FixedResponseConfig"]["StatusCode"], "404");
+    let rules = site.all("AWS::ElasticLoadBalancingV2::ListenerRule");
+    assert_eq!(rules.len(), 1);
+    let rule = &rules[0].2["Properties"];
+    assert_eq!(rule["Actions"][0]["Type"], "forward");
+    let patterns = strings(&rule["Conditions"][0]["PathPatternConfig"]["Values"]);
+    let passes = |path: &str| patterns.iter().any(|pattern| fits(pattern, path));
+    for (path, found) in [
+        ("/healthz", 200),
+        ("/version", 200),
+        (
+            "/api/v1/secure_document_service/share/0190a3c4-7c1e-7000-8a3b-0123456789ab/",
+            401,
+        ),
+    ] {
+        assert_eq!((passes(path), status(path)), (true, found), "{path}");
     }
-    let action = site.property("service", "OperatorsPages", "/Actions/0");
-    assert_eq!(action["FixedResponseConfig"]["StatusCode"], "404");
+    for path in ["/metrics", "/readyz", "/%6detrics", "/read%79z"] {
+        assert_eq!((passes(path), status(path)), (false, 200), "{path}");
+    }
+    // The service leads nowhere else from below what is let through.
+    for path in [
+        "/api/../metrics",
+        "/api/%2e%2e/metrics",
+        "/api/..%2fmetrics",
+        "/api//metrics",
+    ] {
+        assert_eq!((passes(path), status(path)), (true, 404), "{path}");
+    }
 }
 
 #[test]
@@ -254,6 +282,8 @@ fn servers_stand_in_two_zones_behind_tls_alone() {
         (&open[0]["FromPort"], &open[0]["ToPort"]),
         (&json!(443), &json!(443))
     );
+    let out = site.property("service", "LoadBalancerGroup", "/SecurityGroupEgress");
+    assert_eq!(out.as_array().unwrap().len(), 1, "to the servers alone");
     let inner = &site.resource("service", "ServersGroup")["Properties"];
     assert_eq!(
         inner.get("SecurityGroupIngress"),

@@ -86,7 +86,11 @@ fn setup_takes_the_tables_of_cloudformation_for_its_own() {
     by_itself.set_up();
 
     let (found, expected) = (shapes(&tables), shapes(&of(&by_itself)));
-    assert_eq!(found, expected);
+    let names = |of: &BTreeMap<String, Value>| of.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&found), names(&expected));
+    for (name, shape) in &expected {
+        assert_eq!(&found[name], shape, "{name}");
+    }
     // All that are not of a month were made by the template.
     let mut lasting: Vec<String> = expected
         .keys()
@@ -95,5 +99,5 @@ fn setup_takes_the_tables_of_cloudformation_for_its_own() {
         .collect();
     lasting.sort();
     assert_eq!(made, lasting);
-    assert!(expected.len() > lasting.len(), "{expected:?}");
+    assert!(expected.len() > lasting.len(), "{:?}", names(&expected));
 }

@@ -1,5 +1,8 @@
-//! A gate before DynamoDB Local, which asks nobody what he may do: it lets through what a role allows,
-//! and answers the rest as Amazon does.
+//! A gate before a server of ours, which lets its one user do anything: it lets through what a role
+//! allows, and answers the rest as Amazon does.
+
+mod dynamodb;
+mod s3;
 
 use std::collections::BTreeSet;
 use std::io::{self, BufReader};
@@ -7,9 +10,15 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use crypt_keeper_tests::http::{self, Answer};
-use serde_json::{Value, json};
 
-use super::roles::{Request, Role, table};
+use super::roles::{Request, Role};
+
+/// What is behind a gate.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Behind {
+    DynamoDb,
+    S3,
+}
 
 /// A gate at work; its threads end with the test's process.
 #[derive(Debug)]
@@ -26,11 +35,14 @@ pub(super) struct Seen {
 }
 
 impl Gate {
-    pub(super) fn start(role: Role, upstream: SocketAddr) -> Self {
+    /// Before the server at `endpoint`.
+    pub(super) fn start(behind: Behind, role: Role, endpoint: &str) -> Self {
+        let upstream = endpoint.strip_prefix("http://").unwrap().parse().unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let guard = Arc::new(Guard {
+            behind,
             role,
             upstream,
             seen: Arc::clone(&seen),
@@ -55,6 +67,7 @@ impl Gate {
 }
 
 struct Guard {
+    behind: Behind,
     role: Role,
     upstream: SocketAddr,
     seen: Arc<Mutex<Seen>>,
@@ -76,12 +89,13 @@ impl Guard {
     }
 
     fn refusal(&self, call: &Call) -> Option<Answer> {
-        let operation = call.header("x-amz-target").unwrap();
-        let (_, operation) = operation.split_once('.').unwrap();
-        let body = serde_json::from_slice(&call.body).unwrap();
+        let requests = match self.behind {
+            Behind::DynamoDb => dynamodb::requests(call),
+            Behind::S3 => s3::requests(call),
+        };
         let mut refused = None;
         let mut seen = self.seen.lock().unwrap();
-        for request in requests(operation, &body) {
+        for request in requests {
             if self.role.allows(&request) {
                 seen.allowed.insert(request);
             } else {
@@ -92,52 +106,11 @@ impl Guard {
                 seen.denied.insert(request);
             }
         }
-        let body = json!({
-            "__type": "com.amazon.coral.service#AccessDeniedException",
-            "Message": refused?,
-        });
-        Some(Answer {
-            status: 400,
-            headers: vec![("content-type".into(), "application/x-amz-json-1.0".into())],
-            body: body.to_string().into_bytes(),
+        let why = refused?;
+        Some(match self.behind {
+            Behind::DynamoDb => dynamodb::refusal(&why),
+            Behind::S3 => s3::refusal(&why),
         })
-    }
-}
-
-/// What has to be allowed for a call.
-fn requests(operation: &str, body: &Value) -> Vec<Request> {
-    let one = |operation: &str, part: &Value, keys: &[&Value]| {
-        let mut resource = table(part["TableName"].as_str().unwrap());
-        if let Some(index) = part["IndexName"].as_str() {
-            resource = format!("{resource}/index/{index}");
-        }
-        let mut request = Request::new(&format!("dynamodb:{operation}"), &resource);
-        let keys = keys.iter().filter_map(|key| key["id"]["S"].as_str());
-        request.leading_keys = keys.map(str::to_owned).collect();
-        request
-    };
-    match operation {
-        "BatchGetItem" => {
-            let tables = body["RequestItems"].as_object().unwrap().iter();
-            let each = tables.map(|(name, of)| {
-                let keys: Vec<_> = of["Keys"].as_array().unwrap().iter().collect();
-                one(operation, &json!({ "TableName": name }), &keys)
-            });
-            each.collect()
-        }
-        "TransactWriteItems" => {
-            let parts = body["TransactItems"].as_array().unwrap().iter();
-            let parts = parts.flat_map(|part| part.as_object().unwrap());
-            let each = parts.map(|(kind, part)| {
-                let operation = match kind.as_str() {
-                    "ConditionCheck" => "ConditionCheckItem".to_owned(),
-                    write => format!("{write}Item"),
-                };
-                one(&operation, part, &[&part["Key"], &part["Item"]])
-            });
-            each.collect()
-        }
-        _ => vec![one(operation, body, &[&body["Key"], &body["Item"]])],
     }
 }
 
@@ -190,15 +163,16 @@ impl Call {
         Some(&found.1)
     }
 
+    /// As it came, by its host's name too, which signatures cover; on a connection of its own.
     fn forward(&self, upstream: SocketAddr) -> io::Result<Answer> {
-        let of_the_connection = ["host", "connection", "content-length"];
-        let headers: Vec<(&str, &str)> = self
-            .headers
-            .iter()
-            .filter(|(name, _)| !of_the_connection.contains(&name.as_str()))
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        http::request(upstream, &self.method, &self.target, &headers, &self.body)
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        let kept = self.headers.iter().filter(|(name, _)| name != "connection");
+        for (name, value) in kept {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("connection: close\r\n\r\n");
+        let whole = [head.as_bytes(), &self.body].concat();
+        http::exchange(upstream, &whole, &self.method)
     }
 }
 
@@ -210,47 +184,12 @@ fn write(client: &mut impl io::Write, answer: &Answer) -> io::Result<()> {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
     }
-    head.push_str(&format!("content-length: {}\r\n\r\n", answer.body.len()));
+    // Of an answer to HEAD, what it would be.
+    let length = answer.body.len().to_string();
+    let length = match answer.header("content-length") {
+        Some(length) if answer.body.is_empty() => length,
+        _ => &length,
+    };
+    head.push_str(&format!("content-length: {length}\r\n\r\n"));
     client.write_all(&[head.as_bytes(), &answer.body].concat())
-}
-
-#[test]
-fn a_transaction_needs_what_its_parts_need() {
-    let key = |id: &str| json!({ "id": { "S": id }, "item": { "S": "x" } });
-    let found = requests(
-        "TransactWriteItems",
-        &json!({ "TransactItems": [
-            { "Put": { "TableName": "t", "Item": key("a") } },
-            { "ConditionCheck": { "TableName": "u", "Key": key("b") } },
-        ] }),
-    );
-    let shown: Vec<_> = found
-        .iter()
-        .map(|one| {
-            (
-                one.action.as_str(),
-                one.resource.as_str(),
-                &one.leading_keys[..],
-            )
-        })
-        .collect();
-    assert_eq!(
-        shown,
-        [
-            ("dynamodb:PutItem", &*table("t"), &["a".to_owned()][..]),
-            (
-                "dynamodb:ConditionCheckItem",
-                &*table("u"),
-                &["b".to_owned()]
-            ),
-        ]
-    );
-    let query = json!({ "TableName": "t", "IndexName": "i" });
-    assert_eq!(
-        requests("Query", &query),
-        [Request::new(
-            "dynamodb:Query",
-            &format!("{}/index/i", table("t"))
-        )]
-    );
 }
