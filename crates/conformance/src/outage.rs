@@ -182,6 +182,8 @@ pub async fn acknowledged_inserts_survive_an_outage<H: StoreHarness + Outage>(ha
     let scene = Scene::new(harness);
     let alice = scene.user("alice").await;
     let pair = scene.pair(Scope::Shared, KeyState::Active).await;
+    let now = scene.make.document(alice.id, &pair).id;
+    scene.partition(now.partition()).await;
     let under_way = Arc::new(Notify::new());
     let uploaders: Vec<_> = (0..4)
         .map(|_| {

@@ -1,37 +1,39 @@
-//! What there is: the schema's version, the partitions that have a table, and the months that the
-//! audit log has entries of.
+//! What there is: the schema's version, the partitions, the months that the audit log has entries
+//! of, and the classes of held documents.
 //!
 //! A partition is in the catalogue before its table is made, and a document is put into a table only
-//! once it is: so a walk over the catalogue meets every document. A partition that is `made` there
-//! and whose table is missing is unavailable, never empty.
+//! once it is: so a walk over the catalogue meets every document. A partition that was made, is not
+//! emptied, and whose table is missing is unavailable, never empty.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::NaiveDate;
-use crypt_keeper_domain::model::{Partition, RetentionClass, Timestamp};
+use aws_sdk_dynamodb::types::AttributeValue;
+use crypt_keeper_domain::model::{Partition, PartitionState, RetentionClass, Timestamp};
 use crypt_keeper_domain::ports::StoreError;
 
 use crate::calls::{Calls, call};
 use crate::error::{CallError, Fault, OpenError, StoreOrCall};
 use crate::expression::Expression;
-use crate::items::{Item, Reader, Writer, key, number, text};
+use crate::items::{
+    Item, PARTITIONS, PartitionItem, Reader, class_name, key, number, partition_key,
+};
 use crate::query::Range;
-use crate::schema::MADE_FOR_REQUEST_WITHIN;
-use crate::tables::{Kind, partition_name};
 
 const SCHEMA: &str = "schema";
-const PARTITIONS: &str = "partitions";
 const MONTHS: &str = "audit";
-/// The states of a partition.
-const MAKING: &str = "making";
-const MADE: &str = "made";
+const HELD: &str = "held";
+/// How long a process goes by it that it saw a partition open.
+const OPEN_HOLDS: Duration = Duration::from_secs(60);
 
-/// What this process has seen in the catalogue, where nothing is taken back.
+/// What this process has seen in the catalogue. Nothing of it is taken back, but that a partition is
+/// open.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
-    partitions: Mutex<HashSet<Partition>>,
+    open: Mutex<HashMap<Partition, Timestamp>>,
+    early: Mutex<HashSet<Partition>>,
+    held: Mutex<HashSet<RetentionClass>>,
     months: Mutex<HashSet<String>>,
 }
 
@@ -63,55 +65,52 @@ impl Catalogue {
         }
     }
 
-    /// Sees to it that the partition has a table that documents can be put into.
-    pub(crate) async fn ensure_partition(
+    /// Refuses to have a document put into a partition that nobody has made, or that takes none any
+    /// more. What was seen is good for a minute: a partition is closed an hour after its last
+    /// document could be inserted, at the earliest.
+    pub(crate) async fn require_open(
         &self,
         calls: &Calls,
         partition: Partition,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
-        if has(&self.partitions, &partition) {
+        let seen = locked(&self.open).get(&partition).copied();
+        if seen.is_some_and(|seen| seen <= now && now.since(seen) < OPEN_HOLDS) {
             return Ok(());
         }
-        Self::require_partition(calls, partition, MADE_FOR_REQUEST_WITHIN).await?;
-        insert(&self.partitions, partition);
-        Ok(())
+        let refuse = |why: &str| {
+            let why = format!("partition {partition} {why}");
+            Err(StoreError::Unavailable(why.into()))
+        };
+        match Self::partition(calls, partition).await? {
+            Some(found) if found.entry.state != PartitionState::Open => {
+                refuse("takes no documents any more")
+            }
+            Some(found) if found.is_made => {
+                locked(&self.open).insert(partition, now);
+                Ok(())
+            }
+            _ => refuse("is not made yet: run `crypt-keeper setup`"),
+        }
     }
 
-    /// Makes the partition's table if it was never made; whether it was not.
-    pub(crate) async fn require_partition(
+    /// Forgets that a partition was open.
+    pub(crate) fn is_no_longer_open(&self, partition: Partition) {
+        locked(&self.open).remove(&partition);
+    }
+
+    /// A partition, as all acknowledged writes have left it.
+    pub(crate) async fn partition(
         calls: &Calls,
         partition: Partition,
-        within: Duration,
-    ) -> Result<bool, OpenError> {
-        if Self::state(calls, partition).await?.as_deref() == Some(MADE) {
-            return Ok(false);
-        }
-        let table = calls.tables.catalogue();
-        let item_key = key(PARTITIONS, partition_name(partition));
-        let mut item = item_key.clone();
-        item.extend(Writer::default().text("state", MAKING).done());
-        put_if_new(calls, &table, item).await?;
-        let documents = calls.tables.documents(partition);
-        let made = calls
-            .make_table(&documents, Kind::Documents, within)
-            .await?;
-        let change = Expression::is_there().set("state", Some(text(MADE)));
-        calls.update(&table, item_key, &change).await?;
-        Ok(made)
-    }
-
-    async fn state(calls: &Calls, partition: Partition) -> Result<Option<String>, OpenError> {
-        let item_key = key(PARTITIONS, partition_name(partition));
-        let found = calls.get(&calls.tables.catalogue(), &item_key).await?;
-        let state = found.map(|item| {
-            let state = Reader::new("the catalogue", &item).text("state");
-            state.map(str::to_owned)
-        });
-        state.transpose().map_err(OpenError::Corrupt)
+    ) -> Result<Option<PartitionItem>, StoreError> {
+        let key = partition_key(partition);
+        let found = calls.get(&calls.tables.catalogue(), &key).await?;
+        found.as_ref().map(PartitionItem::read).transpose()
     }
 
     /// What the answer of a read of a partition means. A table that is missing holds nothing if it
-    /// was never made; else the read is answered `Unavailable`.
+    /// was never made, or if it was to be deleted; else the read is answered `Unavailable`.
     pub(crate) async fn judge<T>(
         calls: &Calls,
         partition: Partition,
@@ -126,33 +125,75 @@ impl Catalogue {
         if error.fault != Fault::NoSuchTable {
             return Err(error.into());
         }
-        match Self::state(calls, partition).await?.as_deref() {
-            Some(MADE) => Err(StoreError::Unavailable(Box::new(error))),
+        match Self::partition(calls, partition).await? {
+            Some(found) if found.is_made && found.entry.state < PartitionState::Emptied => {
+                Err(StoreError::Unavailable(Box::new(error)))
+            }
             _ => Ok(nothing),
         }
     }
 
-    /// Every partition that may hold documents, in order of class and period.
-    pub(crate) async fn partitions(calls: &Calls) -> Result<Vec<Partition>, StoreError> {
+    /// All partitions, in order of class and period.
+    pub(crate) async fn partitions(calls: &Calls) -> Result<Vec<PartitionItem>, StoreError> {
         let range = Range::of_table(calls.tables.catalogue(), vec![PARTITIONS.to_owned()]);
         let items = range.merge(calls).take(usize::MAX).await?;
-        let mut partitions = Vec::with_capacity(items.len());
-        for item in items {
-            let reader = Reader::new("the catalogue", &item);
-            let name = reader.text("item")?;
-            let unknown = || reader.corrupt(&format!("`{name}` is no partition"));
-            partitions.push(partition_named(name).ok_or_else(unknown)?);
+        items.iter().map(PartitionItem::read).collect()
+    }
+
+    /// Sees to it that documents of the partition that expire early are looked for.
+    pub(crate) async fn ensure_early(
+        &self,
+        calls: &Calls,
+        partition: Partition,
+    ) -> Result<(), StoreError> {
+        if locked(&self.early).contains(&partition) {
+            return Ok(());
         }
-        Ok(partitions)
+        let early = Some(AttributeValue::Bool(true));
+        let change = Expression::is_there().set("early", early);
+        let table = calls.tables.catalogue();
+        calls
+            .update(&table, partition_key(partition), &change)
+            .await?;
+        locked(&self.early).insert(partition);
+        Ok(())
+    }
+
+    /// Sees to it that the class is among those that held documents are looked for in.
+    pub(crate) async fn ensure_held(
+        &self,
+        calls: &Calls,
+        class: RetentionClass,
+    ) -> Result<(), StoreError> {
+        if locked(&self.held).contains(&class) {
+            return Ok(());
+        }
+        let item = key(HELD, class_name(class));
+        put_if_new(calls, &calls.tables.catalogue(), item).await?;
+        locked(&self.held).insert(class);
+        Ok(())
+    }
+
+    /// The classes that documents were ever held of, in order.
+    pub(crate) async fn held(calls: &Calls) -> Result<Vec<RetentionClass>, StoreError> {
+        let range = Range::of_table(calls.tables.catalogue(), vec![HELD.to_owned()]);
+        let items = range.merge(calls).take(usize::MAX).await?;
+        let class = |item: &Item| {
+            let reader = Reader::new("the catalogue", item);
+            let name = reader.text("item")?;
+            let number = name.parse().map_err(StoreError::corrupt)?;
+            Ok(RetentionClass::new(number))
+        };
+        items.iter().map(class).collect()
     }
 
     /// Sees to it that the month is among those that the audit log is read of.
     pub(crate) async fn ensure_month(&self, calls: &Calls, month: &str) -> Result<(), StoreError> {
-        if has(&self.months, month) {
+        if locked(&self.months).contains(month) {
             return Ok(());
         }
         put_if_new(calls, &calls.tables.catalogue(), key(MONTHS, month)).await?;
-        insert(&self.months, month.to_owned());
+        locked(&self.months).insert(month.to_owned());
         Ok(())
     }
 
@@ -169,7 +210,7 @@ impl Catalogue {
     }
 }
 
-async fn put_if_new(calls: &Calls, table: &str, item: Item) -> Result<(), CallError> {
+pub(crate) async fn put_if_new(calls: &Calls, table: &str, item: Item) -> Result<(), CallError> {
     let request = calls
         .client
         .put_item()
@@ -187,55 +228,7 @@ pub(crate) fn condition_failed(error: &CallError) -> bool {
     error.fault == Fault::ConditionFailed
 }
 
-fn partition_named(name: &str) -> Option<Partition> {
-    let (class, start) = name.split_once('-')?;
-    let start = NaiveDate::parse_from_str(start, "%Y%m%d").ok()?;
-    let at = Timestamp::from(start.and_time(chrono::NaiveTime::MIN).and_utc());
-    let partition = Partition::at(RetentionClass::new(class.parse().ok()?), at);
-    (partition_name(partition) == name).then_some(partition)
-}
-
-fn has<T, Q>(set: &Mutex<HashSet<T>>, value: &Q) -> bool
-where
-    T: std::borrow::Borrow<Q> + Eq + std::hash::Hash,
-    Q: Eq + std::hash::Hash + ?Sized,
-{
+fn locked<T>(set: &Mutex<T>) -> MutexGuard<'_, T> {
     // The set is whole after each statement.
-    set.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .contains(value)
-}
-
-fn insert<T: Eq + std::hash::Hash>(set: &Mutex<HashSet<T>>, value: T) {
-    set.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(value);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn partitions_have_one_name_each_in_their_own_order() {
-        let noon = Timestamp::from_millis(1_772_366_400_000);
-        let mut names = Vec::new();
-        for class in [0, 1, 9, 10, 200, 255] {
-            let partition = Partition::at(RetentionClass::new(class), noon);
-            let name = partition_name(partition);
-            assert_eq!(partition_named(&name), Some(partition));
-            names.push(name);
-        }
-        assert!(names.is_sorted(), "{names:?}");
-        for name in [
-            "",
-            "0-20260301",
-            "000-20260302",
-            "000-2026",
-            "256-20260301",
-            "x-20260301",
-        ] {
-            assert_eq!(partition_named(name), None, "{name}");
-        }
-    }
+    set.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -35,6 +35,29 @@ impl Expression {
         self
     }
 
+    /// An attribute has one of some values.
+    pub(crate) fn and_one_of<const N: usize>(
+        mut self,
+        name: &str,
+        values: [AttributeValue; N],
+    ) -> Self {
+        let bound = self.name(name);
+        let values = values.map(|value| self.value(value));
+        self.also(&format!("{bound} IN ({})", values.join(", ")));
+        self
+    }
+
+    /// An attribute is there and is less than a number; than none, if it is just there.
+    pub(crate) fn and_is_less(mut self, name: &str, than: Option<AttributeValue>) -> Self {
+        let bound = self.name(name);
+        let condition = match than {
+            Some(than) => format!("{bound} < {}", self.value(than)),
+            None => format!("attribute_exists({bound})"),
+        };
+        self.also(&condition);
+        self
+    }
+
     /// Sets an attribute, or removes it.
     pub(crate) fn set(self, name: &str, value: Option<AttributeValue>) -> Self {
         match value {
@@ -108,19 +131,23 @@ mod tests {
         let expression = Expression::is_there()
             .and_is("state", Some(number(1)))
             .and_is("expires_at", None)
+            .and_one_of("kind", [number(7), number(8)])
+            .and_is_less("lifetime", Some(number(9)))
+            .and_is_less("lifetime", None)
             .set("state", Some(number(2)))
             .add("version", number(1))
             .set("etag", None)
             .set("size", Some(number(3)));
         assert_eq!(
             expression.condition,
-            "attribute_exists(id) AND #state = :v0 AND attribute_not_exists(#expires_at)"
+            "attribute_exists(id) AND #state = :v0 AND attribute_not_exists(#expires_at) AND \
+             #kind IN (:v1, :v2) AND #lifetime < :v3 AND attribute_exists(#lifetime)"
         );
         assert_eq!(
             expression.update,
-            "SET #state = :v1, #size = :v3\nADD #version :v2\nREMOVE #etag"
+            "SET #state = :v4, #size = :v6\nADD #version :v5\nREMOVE #etag"
         );
-        assert_eq!(expression.names().unwrap().len(), 5);
+        assert_eq!(expression.names().unwrap().len(), 7);
         assert_eq!(Expression::is_there().names(), None);
     }
 }

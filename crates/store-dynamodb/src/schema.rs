@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{BillingMode, TableDescription, TableStatus};
-use crypt_keeper_domain::model::{Partition, RetentionClass, Timestamp};
 use tokio::time::Instant;
 
 use crate::calls::{Calls, call, refused};
@@ -15,11 +14,7 @@ use crate::tables::Kind;
 const VERSION: i64 = 1;
 /// A table is made in some ten seconds.
 const MADE_WITHIN: Duration = Duration::from_secs(60);
-/// How long a request waits for the table of a partition that nobody has made ahead.
-pub(crate) const MADE_FOR_REQUEST_WITHIN: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// The partitions of the default class that are made ahead: this month's, and two more.
-const AHEAD: u32 = 3;
 
 /// How the tables compare with what this program needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,17 +34,18 @@ pub enum SchemaStatus {
 
 impl Calls {
     /// The tables that are there whatever the time: the catalogue first.
-    fn lasting_tables(&self) -> [(String, Kind); 4] {
+    fn lasting_tables(&self) -> [(String, Kind); 5] {
         [
             (self.tables.catalogue(), Kind::Sorted),
             (self.tables.accounts(), Kind::Sorted),
             (self.tables.key_pairs(), Kind::Hash),
             (self.tables.audit(), Kind::Sorted),
+            (self.tables.held(), Kind::Documents),
         ]
     }
 
     /// Makes the tables that are missing, and gives their names. Any number may do so at once.
-    pub(crate) async fn migrate(&self, now: Timestamp) -> Result<Vec<String>, OpenError> {
+    pub(crate) async fn migrate(&self) -> Result<Vec<String>, OpenError> {
         let mut made = Vec::new();
         let [catalogue, others @ ..] = self.lasting_tables();
         // Nothing is made beside tables of a newer program.
@@ -64,11 +60,6 @@ impl Calls {
         }
         for (table, kind) in others {
             self.require_table(table, kind, &mut made).await?;
-        }
-        for partition in ahead(now) {
-            if Catalogue::require_partition(self, partition, MADE_WITHIN).await? {
-                made.push(self.tables.documents(partition));
-            }
         }
         // Last: whoever sees the version finds all tables.
         if found != Some(VERSION) {
@@ -198,42 +189,5 @@ fn is_ours(table: &str, kind: Kind, found: &TableDescription) -> Result<(), Open
             table: table.to_owned(),
             difference,
         }),
-    }
-}
-
-/// This period of the default class, and the ones after it.
-fn ahead(now: Timestamp) -> Vec<Partition> {
-    let mut all: Vec<Partition> = Vec::new();
-    let mut at = now;
-    while all.len() < AHEAD as usize {
-        let partition = Partition::at(RetentionClass::DEFAULT, at);
-        if all.last() != Some(&partition) {
-            all.push(partition);
-        }
-        let day = at.plus(Duration::from_secs(24 * 3600));
-        if day == at {
-            break;
-        }
-        at = day;
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_month_and_the_next_two_are_made_ahead() {
-        let shown = |millis| {
-            let all = ahead(Timestamp::from_millis(millis));
-            all.iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        let new_year_s_eve = 1_798_718_400_000; // 2026-12-31T12:00:00Z
-        assert_eq!(
-            shown(new_year_s_eve),
-            ["0/20261201", "0/20270101", "0/20270201"]
-        );
-        assert_eq!(ahead(Timestamp::MAX).len(), 1);
     }
 }

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use crypt_keeper_domain::model::{ApiKey, ApiKeyId, KeyPair, Record, Serial, Timestamp, User};
+use crypt_keeper_domain::model::{
+    ApiKey, ApiKeyId, DocumentId, KeyPair, Record, Serial, Timestamp, User,
+};
 use crypt_keeper_domain::ports::{Clock, StoreError};
 use futures_util::FutureExt as _;
 use tokio::runtime::Handle;
@@ -13,7 +15,7 @@ use crate::calls::Calls;
 use crate::catalogue::Catalogue;
 use crate::coalesce::Coalesced;
 use crate::config::{ConfigError, DynamoDbConfig};
-use crate::error::{CallError, Fault, OpenError, unavailable};
+use crate::error::{CallError, Fault, OpenError, StoreOrCall, unavailable};
 use crate::items::{audit_hash, key_pair, pair_key};
 use crate::schema::SchemaStatus;
 use crate::tables::TableNames;
@@ -78,14 +80,41 @@ impl DynamoDbStore {
         })
     }
 
-    /// Makes the tables that are missing, and gives their names. Any number may do so at once.
+    /// The documents that legal holds keep, as a store of their own beside the same others.
+    #[must_use]
+    pub fn held(&self) -> Self {
+        self.at(Place::Held)
+    }
+
+    /// The documents in their partitions: what partitions, sweeps and holds are about, wherever the
+    /// store itself looks.
+    pub(crate) fn partitioned(&self) -> Self {
+        self.at(Place::Partitions)
+    }
+
+    fn at(&self, place: Place) -> Self {
+        if self.core.place == place {
+            return self.clone();
+        }
+        let core = Core {
+            place,
+            ..Core::clone(&self.core)
+        };
+        Self {
+            core: Arc::new(core),
+            runtime: self.runtime.clone(),
+        }
+    }
+
+    /// Makes the tables that are missing and do not hang on the time, and gives their names. Any
+    /// number may do so at once.
     ///
     /// # Errors
     /// [`OpenError::Newer`], [`OpenError::ForeignTable`]; [`OpenError::Unavailable`],
     /// [`OpenError::Failed`].
     pub async fn migrate(&self) -> Result<Vec<String>, OpenError> {
         let core = Arc::clone(&self.core);
-        let work = async move { core.calls.migrate(core.clock.now()).await };
+        let work = async move { core.calls.migrate().await };
         self.opened(self.runtime.spawn(work).await)
     }
 
@@ -155,12 +184,22 @@ macro_rules! on_runtime {
 }
 pub(crate) use on_runtime;
 
-/// What the ports are implemented on.
-#[derive(Debug)]
+/// Where the documents lie that a store speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the tables of their partitions.
+    Partitions,
+    /// In the table of what legal holds keep.
+    Held,
+}
+
+/// What the ports are implemented on. Cheap to clone.
+#[derive(Clone, Debug)]
 pub(crate) struct Core {
     pub(crate) calls: Calls,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) catalogue: Catalogue,
+    pub(crate) place: Place,
+    pub(crate) catalogue: Arc<Catalogue>,
     pairs: Coalesced<Serial, Option<KeyPair>>,
     api_keys: Coalesced<ApiKeyId, Option<(ApiKey, User)>>,
 }
@@ -179,7 +218,30 @@ impl Core {
             }),
             calls,
             clock,
-            catalogue: Catalogue::default(),
+            place: Place::Partitions,
+            catalogue: Arc::default(),
+        }
+    }
+
+    /// The table that a document lies in.
+    pub(crate) fn table_of(&self, id: DocumentId) -> String {
+        match self.place {
+            Place::Partitions => self.calls.tables.documents(id.partition()),
+            Place::Held => self.calls.tables.held(),
+        }
+    }
+
+    /// What the answer of a read of the table of a document means: a table that is missing may hold
+    /// nothing.
+    pub(crate) async fn judge<T>(
+        &self,
+        id: DocumentId,
+        read: Result<T, StoreOrCall>,
+        nothing: T,
+    ) -> Result<T, StoreError> {
+        match self.place {
+            Place::Partitions => Catalogue::judge(&self.calls, id.partition(), read, nothing).await,
+            Place::Held => Ok(read?),
         }
     }
 

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
 };
 use crypt_keeper_domain::model::Partition;
 
-use crate::items::{ID, ITEM, LISTED_BY};
+use crate::items::{ID, ITEM, LISTED_BY, partition_name};
 
 /// The index of documents by owner and of entries by principal.
 pub(crate) const BY_PRINCIPAL: &str = "by_principal";
@@ -51,16 +51,15 @@ impl TableNames {
         self.name("audit")
     }
 
+    /// Legal holds, and the documents and entries that they keep.
+    pub(crate) fn held(&self) -> String {
+        self.name("held")
+    }
+
     /// Documents and entries of a partition: `<prefix>documents-<class, 3 digits>-<YYYYMMDD>`.
     pub(crate) fn documents(&self, partition: Partition) -> String {
         self.name(&format!("documents-{}", partition_name(partition)))
     }
-}
-
-/// `<class, 3 digits>-<YYYYMMDD>`: in order of class and period.
-pub(crate) fn partition_name(partition: Partition) -> String {
-    let class = partition.class().number();
-    format!("{class:03}-{}", partition.start().format("%Y%m%d"))
 }
 
 /// What a table is.

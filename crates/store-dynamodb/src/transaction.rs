@@ -101,6 +101,26 @@ impl<P: Copy> Transaction<P> {
         self.with(Some(part), table, item)
     }
 
+    /// Writes an item, whatever is in its place.
+    pub(crate) fn put(self, table: &str, item: Item) -> Self {
+        let put = Put::builder()
+            .table_name(table)
+            .set_item(Some(item))
+            .build();
+        let item = put.map(|put| TransactWriteItem::builder().put(put));
+        self.with(None, table, item)
+    }
+
+    /// Deletes an item if it is there.
+    pub(crate) fn remove(self, table: &str, key: Item) -> Self {
+        let delete = Delete::builder()
+            .table_name(table)
+            .set_key(Some(key))
+            .build();
+        let item = delete.map(|delete| TransactWriteItem::builder().delete(delete));
+        self.with(None, table, item)
+    }
+
     /// Takes place only if an item that it does not change meets a condition.
     pub(crate) fn check(self, part: P, table: &str, key: Item, when: &Expression) -> Self {
         let check = ConditionCheck::builder()

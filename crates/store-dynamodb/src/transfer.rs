@@ -133,10 +133,6 @@ impl Core {
         documents: &[DocumentWithEntries],
     ) -> Result<Vec<PutOutcome>, StoreError> {
         for document in documents {
-            let partition = document.document.id.partition();
-            self.catalogue
-                .ensure_partition(&self.calls, partition)
-                .await?;
             if let Some(audit) = &document.rewrapped {
                 self.ready_for(&Record::from(audit.clone())).await?;
             }
@@ -155,10 +151,11 @@ impl Core {
         let pair = self.pair(document.wrapped_key.serial).await?;
         let algorithm = document.wrapped_key.algorithm;
         // A document is whole with its pair alone.
-        if !pair.is_some_and(|pair| pair.algorithm == algorithm) {
+        if pair.is_none_or(|pair| pair.algorithm != algorithm) {
             return Ok(PutOutcome::Differs);
         }
-        let table = self.calls.tables.documents(document.id.partition());
+        let early = self.ready_for_document(document).await?;
+        let table = self.table_of(document.id);
         let mut item = document_item(document);
         if let Some(left) = put.rewrapped.as_ref().and_then(|audit| audit.serial) {
             item.insert("former_serials".to_owned(), numbers([left.as_i64()]));
@@ -173,6 +170,9 @@ impl Core {
         );
         for entry in together {
             act = act.insert(Part::Other, &table, entry_item(entry));
+        }
+        if let Some(early) = early {
+            act = act.put(&table, early);
         }
         if let Some(audit) = &put.rewrapped {
             let record = Record::from(audit.clone());
@@ -323,7 +323,7 @@ impl Core {
             (AuditAction::DocumentRewrapped, Some(id), Some(left))
                 if self.document_item(id).await?.is_some() =>
             {
-                let documents = self.calls.tables.documents(id.partition());
+                let documents = self.table_of(id);
                 let remembers =
                     Expression::is_there().add("former_serials", numbers([left.as_i64()]));
                 let committed = Transaction::new()

@@ -147,6 +147,7 @@ pub async fn one_of_many_inserts_wins(harness: &dyn StoreHarness) {
         let id = scene
             .make
             .document_id(RetentionClass::DEFAULT, scene.make.at());
+        scene.partition(id.partition()).await;
         let mut rivals = Vec::new();
         for number in 0..20 {
             let mut document = scene.make.document_with_id(id, alice.id, &pair);

@@ -1,8 +1,8 @@
 use crypt_keeper_domain::model::{Document, Entry, Record, RetentionClass, WrappedKey};
 use crypt_keeper_domain::ports::{InsertOutcome, StoreError};
 
-use crate::items::{document_item, entry_item, walk_item};
-use crate::store::Core;
+use crate::items::{Item, document_item, early_key, entry_item, walk_item};
+use crate::store::{Core, Place};
 use crate::transaction::{Committed, Transaction};
 
 #[derive(Clone, Copy, Debug)]
@@ -29,20 +29,21 @@ impl Core {
         if document.id.class() != RetentionClass::IMPORT {
             self.require_young_wrap(document.created_at, now)?;
         }
-        let partition = document.id.partition();
-        self.catalogue
-            .ensure_partition(&self.calls, partition)
-            .await?;
+        let early = self.ready_for_document(document).await?;
         self.ready_for(record).await?;
         let seen = self.clock.now();
         if !self.may_have_wrapped(&document.wrapped_key).await? {
             return self.refuse_or_conflict(document).await;
         }
-        let table = self.calls.tables.documents(partition);
-        let committed = Transaction::new()
+        let table = self.table_of(document.id);
+        let mut act = Transaction::new()
             .insert(Part::Document, &table, document_item(document))
             .insert(Part::Entry, &table, entry_item(owner_entry))
-            .insert(Part::Walk, &table, walk_item(document.id))
+            .insert(Part::Walk, &table, walk_item(document.id));
+        if let Some(early) = early {
+            act = act.put(&table, early);
+        }
+        let committed = act
             .record(&self.calls.tables.audit(), record, 0)
             .commit(&self.calls, Some(self.pair_state_holds(seen)))
             .await?;
@@ -50,6 +51,29 @@ impl Core {
             Committed::Done => Ok(InsertOutcome::Inserted),
             Committed::Refused(_) => Err(StoreError::Conflict),
         }
+    }
+
+    /// Sees to it that a document can be put where it belongs, and is found there; the item that it
+    /// has among those that expire early.
+    pub(crate) async fn ready_for_document(
+        &self,
+        document: &Document,
+    ) -> Result<Option<Item>, StoreError> {
+        let (id, catalogue) = (document.id, &self.catalogue);
+        if self.place == Place::Held {
+            catalogue.ensure_held(&self.calls, id.class()).await?;
+            return Ok(None);
+        }
+        let partition = id.partition();
+        catalogue
+            .require_open(&self.calls, partition, self.clock.now())
+            .await?;
+        let is_early = document.expires_early && !document.hold;
+        let Some(end) = document.expires_at.filter(|_| is_early) else {
+            return Ok(None);
+        };
+        catalogue.ensure_early(&self.calls, partition).await?;
+        Ok(Some(early_key(id, end)))
     }
 
     /// Whether the pair that a wrap names is active, and of the wrap's scope and algorithm.

@@ -1,11 +1,12 @@
 use std::collections::HashMap;
 
 use crypt_keeper_domain::model::{
-    Document, DocumentId, DocumentState, KeyPair, Page, PageRequest, Partition, Serial,
+    Document, DocumentId, DocumentState, KeyPair, Page, PageLimit, PageRequest, Principal,
+    RetentionClass, Serial,
 };
 use crypt_keeper_domain::ports::{DocumentFilter, StoreError};
 
-use crate::catalogue::Catalogue;
+use super::walk::Section;
 use crate::error::StoreOrCall;
 use crate::items::{DocumentItem, ID, Reader, document_id, owner_shards, principal_shards};
 use crate::query::{Merged, Range};
@@ -27,7 +28,7 @@ impl Core {
         let wanted = page.limit.get() + 1;
         let items = match filter {
             DocumentFilter::OwnedBy(owner) => {
-                let shards = owner_shards(*owner);
+                let shards = |class| owner_shards(*owner, class);
                 self.list_by_index(filter, shards, page.after, wanted)
                     .await?
             }
@@ -35,7 +36,10 @@ impl Core {
                 let mut principals = principals.clone();
                 principals.sort_unstable();
                 principals.dedup();
-                let shards = principals.into_iter().flat_map(principal_shards).collect();
+                let shards = |class| {
+                    let of = |principal: &Principal| principal_shards(*principal, class);
+                    principals.iter().flat_map(of).collect()
+                };
                 self.list_by_index(filter, shards, page.after, wanted)
                     .await?
             }
@@ -46,10 +50,7 @@ impl Core {
                 self.list_by_walk(filter, page.after, wanted).await?
             }
         };
-        let documents = self.whole(items).await?;
-        Ok(Page::cut(documents, page.limit, |document: &Document| {
-            document.id
-        }))
+        self.readable(items, page.limit).await
     }
 
     async fn list_by_walk(
@@ -66,7 +67,7 @@ impl Core {
         while listed.len() < wanted {
             let step = self.step(after, chunk).await?;
             for (id, item) in step.documents {
-                if listed.len() < wanted && selects(filter, &item)? {
+                if listed.len() < wanted && selects(filter, &item) {
                     listed.push((id, item));
                 }
             }
@@ -81,20 +82,19 @@ impl Core {
     async fn list_by_index(
         &self,
         filter: &DocumentFilter,
-        shards: Vec<String>,
+        shards: impl Fn(RetentionClass) -> Vec<String>,
         after: Option<DocumentId>,
         wanted: usize,
     ) -> Result<Listed, StoreError> {
         let mut listed = Vec::new();
-        if shards.is_empty() {
-            return Ok(listed);
-        }
-        for partition in self.partitions_from(after).await? {
+        for section in self.sections_from(after).await? {
+            let shards = shards(section.class);
+            if shards.is_empty() {
+                break;
+            }
             let left = wanted - listed.len();
-            let read = self
-                .read_index(partition, filter, &shards, after, left)
-                .await;
-            listed.extend(Catalogue::judge(&self.calls, partition, read, Vec::new()).await?);
+            let read = self.read_index(&section, filter, shards, after, left).await;
+            listed.extend(self.judge_section(&section, read, Vec::new()).await?);
             if listed.len() >= wanted {
                 break;
             }
@@ -104,18 +104,15 @@ impl Core {
 
     async fn read_index(
         &self,
-        partition: Partition,
+        section: &Section,
         filter: &DocumentFilter,
-        shards: &[String],
+        shards: Vec<String>,
         after: Option<DocumentId>,
         wanted: usize,
     ) -> Result<Listed, StoreOrCall> {
-        let table = self.calls.tables.documents(partition);
-        let mut range = Range::of_table(table.clone(), shards.to_vec());
+        let mut range = Range::of_table(section.table.clone(), shards);
         range.by_principal = true;
-        range.after = after
-            .filter(|after| after.partition() == partition)
-            .map(|after| after.to_string());
+        range.after = section.after(after);
         let mut merged = range.merge(&self.calls);
         let mut listed = Vec::new();
         let mut last = None;
@@ -124,8 +121,8 @@ impl Core {
             if ids.is_empty() {
                 break;
             }
-            for (id, item) in self.read_documents(&table, &ids).await? {
-                if selects(filter, &item)? {
+            for (id, item) in self.read_documents(&section.table, &ids).await? {
+                if selects(filter, &item) {
                     listed.push((id, item));
                 }
             }
@@ -133,23 +130,48 @@ impl Core {
         Ok(listed)
     }
 
-    /// The documents, each with the scope of its key pair.
-    async fn whole(&self, items: Listed) -> Result<Vec<Document>, StoreError> {
-        let mut pairs: HashMap<Serial, Option<KeyPair>> = HashMap::new();
-        let mut documents = Vec::with_capacity(items.len());
-        for (_, item) in items {
-            let serial = item.serial()?;
-            let pair = match pairs.get(&serial) {
-                Some(pair) => pair.clone(),
-                None => {
-                    let pair = self.pair(serial).await?;
-                    pairs.insert(serial, pair.clone());
-                    pair
+    /// The page up to the first document that cannot be read: what stands before it is not hidden by
+    /// it. It is the first of the next page, whose error names it.
+    async fn readable(
+        &self,
+        mut listed: Listed,
+        limit: PageLimit,
+    ) -> Result<Page<Document, DocumentId>, StoreError> {
+        let mut more = listed.len() > limit.get();
+        // Behind the page, it is only counted.
+        listed.truncate(limit.get());
+        let mut pairs = HashMap::new();
+        let mut items: Vec<Document> = Vec::with_capacity(listed.len());
+        for (_, item) in listed {
+            match self.whole(&item, &mut pairs).await {
+                Ok(document) => items.push(document),
+                Err(StoreError::Corrupt(_)) if !items.is_empty() => {
+                    more = true;
+                    break;
                 }
-            };
-            documents.push(item.document(pair.as_ref())?);
+                Err(error) => return Err(error),
+            }
         }
-        Ok(documents)
+        let next = items.last().filter(|_| more).map(|document| document.id);
+        Ok(Page { items, next })
+    }
+
+    /// The document, with the scope of its key pair.
+    async fn whole(
+        &self,
+        item: &DocumentItem,
+        pairs: &mut HashMap<Serial, Option<KeyPair>>,
+    ) -> Result<Document, StoreError> {
+        let serial = item.serial()?;
+        let pair = match pairs.get(&serial) {
+            Some(pair) => pair.clone(),
+            None => {
+                let pair = self.pair(serial).await?;
+                pairs.insert(serial, pair.clone());
+                pair
+            }
+        };
+        item.document(pair.as_ref())
     }
 }
 
@@ -176,15 +198,19 @@ async fn next_ids(
     Ok(ids)
 }
 
-fn selects(filter: &DocumentFilter, item: &DocumentItem) -> Result<bool, StoreError> {
-    Ok(match filter {
+/// Whether a document is listed. One of which that cannot be read is: it is not hidden.
+fn selects(filter: &DocumentFilter, item: &DocumentItem) -> bool {
+    let or_unreadable = |answer: Result<bool, StoreError>| answer.unwrap_or(true);
+    match filter {
         // The index says so.
         DocumentFilter::Every | DocumentFilter::VisibleTo(_) => true,
-        DocumentFilter::OwnedBy(owner) => item.owner()? == *owner,
-        DocumentFilter::WrappedBy(serial) => item.serial()? == *serial,
-        DocumentFilter::KeyExposed => item.key_exposed()?,
+        DocumentFilter::OwnedBy(owner) => or_unreadable(item.owner().map(|of| of == *owner)),
+        DocumentFilter::WrappedBy(serial) => or_unreadable(item.serial().map(|of| of == *serial)),
+        DocumentFilter::KeyExposed => or_unreadable(item.key_exposed()),
         DocumentFilter::PendingBefore(moment) => {
-            item.state()? == DocumentState::Pending && item.created_at()? < *moment
+            let is_pending = item.state().map(|state| state == DocumentState::Pending);
+            let is_before = item.created_at().map(|at| at < *moment);
+            or_unreadable(is_pending) && or_unreadable(is_before)
         }
-    })
+    }
 }

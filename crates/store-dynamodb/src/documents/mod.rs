@@ -6,8 +6,11 @@ mod insert;
 mod list;
 mod read;
 mod release;
+mod remove;
 mod rewrap;
 mod walk;
+
+pub(crate) use access::is_still;
 
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{

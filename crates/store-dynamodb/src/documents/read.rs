@@ -1,7 +1,6 @@
-use crypt_keeper_domain::model::{DocumentId, Entry, Principal};
+use crypt_keeper_domain::model::{DocumentId, Entry, Principal, Timestamp};
 use crypt_keeper_domain::ports::{Found, StoreError};
 
-use crate::catalogue::Catalogue;
 use crate::error::StoreOrCall;
 use crate::items::{DOCUMENT, DocumentItem, ENTRIES, ITEM, Reader, document_key, entry, entry_key};
 use crate::store::Core;
@@ -20,8 +19,7 @@ impl Core {
         id: DocumentId,
         principals: &[Principal],
     ) -> Result<Together, StoreError> {
-        let partition = id.partition();
-        let table = self.calls.tables.documents(partition);
+        let table = self.table_of(id);
         let mut principals = principals.to_vec();
         principals.sort_unstable();
         principals.dedup();
@@ -29,7 +27,7 @@ impl Core {
         keys.extend(principals.iter().map(|of| entry_key(id, *of)));
         let read = self.calls.get_all(&table, keys).await;
         let read = read.map_err(StoreOrCall::from);
-        let items = Catalogue::judge(&self.calls, partition, read, Vec::new()).await?;
+        let items = self.judge(id, read, Vec::new()).await?;
         let mut found = Together::default();
         for item in items {
             if Reader::new("a document", &item).text(ITEM)? == DOCUMENT {
@@ -38,6 +36,7 @@ impl Core {
                 found.entries.push(entry(&item)?);
             }
         }
+        found.entries.sort_by_key(in_order);
         Ok(found)
     }
 
@@ -72,18 +71,22 @@ impl Core {
     }
 
     pub(crate) async fn entries(&self, id: &DocumentId) -> Result<Vec<Entry>, StoreError> {
-        let partition = id.partition();
         let read = self.read_entries(*id).await;
-        let mut entries = Catalogue::judge(&self.calls, partition, read, Vec::new()).await?;
-        entries.sort_by_key(|entry| (entry.granted_at, entry.principal));
+        let mut entries = self.judge(*id, read, Vec::new()).await?;
+        entries.sort_by_key(in_order);
         Ok(entries)
     }
 
     async fn read_entries(&self, id: DocumentId) -> Result<Vec<Entry>, StoreOrCall> {
-        let table = self.calls.tables.documents(id.partition());
+        let table = self.table_of(id);
         let id = id.to_string();
         let items = self.calls.beginning_with(&table, &id, ENTRIES).await?;
         let entries: Result<_, StoreError> = items.iter().map(entry).collect();
         Ok(entries?)
     }
+}
+
+/// The order in which entries are shown: that in which they were granted.
+fn in_order(entry: &Entry) -> (Timestamp, Principal) {
+    (entry.granted_at, entry.principal)
 }

@@ -29,7 +29,7 @@ impl Core {
             let Some(entry) = self.allowed_by(release).await? else {
                 return Ok(ReleaseOutcome::Refused);
             };
-            let table = self.calls.tables.documents(release.document.partition());
+            let table = self.table_of(release.document);
             let key = entry_key(release.document, entry.principal);
             let committed = Transaction::new()
                 .check(CallersEntry, &table, key, &is_still(&entry))

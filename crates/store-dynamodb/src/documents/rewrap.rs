@@ -44,7 +44,7 @@ impl Core {
         // A pair that is found compromised after this is met by the mark: the document keeps the
         // serials that it was ever wrapped under.
         let is_exposed = left.is_some_and(|pair| pair.state == KeyState::Compromised);
-        let table = self.calls.tables.documents(id.partition());
+        let table = self.table_of(id);
         let committed = Transaction::new()
             .update(
                 TheDocument,

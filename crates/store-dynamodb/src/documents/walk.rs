@@ -2,7 +2,9 @@
 //! what may be destroyed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use crypt_keeper_domain::model::{DocumentId, DocumentState, Partition, Serial};
+use crypt_keeper_domain::model::{
+    DocumentId, DocumentState, Partition, PartitionState, RetentionClass, Serial,
+};
 use crypt_keeper_domain::ports::{StoreError, WalkStep, Walked, Wraps};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
@@ -11,7 +13,7 @@ use crate::error::StoreOrCall;
 use crate::expression::Expression;
 use crate::items::{DocumentItem, ITEM, Reader, document_id, document_key, walk_shards};
 use crate::query::Range;
-use crate::store::Core;
+use crate::store::{Core, Place};
 
 /// Documents that are marked at once.
 const AT_ONCE: usize = 8;
@@ -22,15 +24,68 @@ pub(super) struct Step {
     pub(super) next: Option<DocumentId>,
 }
 
+/// A table of documents of one class, or what one has of a class: its collections are in the order
+/// of ids.
+#[derive(Clone, Debug)]
+pub(super) struct Section {
+    pub(super) table: String,
+    pub(super) class: RetentionClass,
+    /// `None` where held documents lie.
+    partition: Option<Partition>,
+}
+
+impl Section {
+    /// The sort key after which a walk goes on here; `None` at the beginning.
+    pub(super) fn after(&self, after: Option<DocumentId>) -> Option<String> {
+        let is_here = |id: &DocumentId| match self.partition {
+            Some(partition) => id.partition() == partition,
+            None => id.class() == self.class,
+        };
+        after.filter(is_here).map(|after| after.to_string())
+    }
+}
+
 impl Core {
-    /// The partitions that a walk has still to see.
-    pub(super) async fn partitions_from(
+    /// What a walk has still to see.
+    pub(super) async fn sections_from(
         &self,
         after: Option<DocumentId>,
-    ) -> Result<Vec<Partition>, StoreError> {
-        let mut partitions = Catalogue::partitions(&self.calls).await?;
-        partitions.retain(|one| after.is_none_or(|after| *one >= after.partition()));
-        Ok(partitions)
+    ) -> Result<Vec<Section>, StoreError> {
+        if self.place == Place::Held {
+            let classes = Catalogue::held(&self.calls).await?.into_iter();
+            let classes = classes.filter(|class| after.is_none_or(|after| *class >= after.class()));
+            let section = |class| Section {
+                table: self.calls.tables.held(),
+                class,
+                partition: None,
+            };
+            return Ok(classes.map(section).collect());
+        }
+        let first = after.map(DocumentId::partition);
+        let partitions = Catalogue::partitions(&self.calls).await?.into_iter();
+        let partitions = partitions
+            .filter(|one| one.entry.state < PartitionState::Dropped)
+            .map(|one| one.entry.partition)
+            .filter(|one| first.is_none_or(|first| *one >= first));
+        let section = |partition: Partition| Section {
+            table: self.calls.tables.documents(partition),
+            class: partition.class(),
+            partition: Some(partition),
+        };
+        Ok(partitions.map(section).collect())
+    }
+
+    /// What the answer of a read of a section means.
+    pub(super) async fn judge_section<T>(
+        &self,
+        section: &Section,
+        read: Result<T, StoreOrCall>,
+        nothing: T,
+    ) -> Result<T, StoreError> {
+        match section.partition {
+            Some(partition) => Catalogue::judge(&self.calls, partition, read, nothing).await,
+            None => Ok(read?),
+        }
     }
 
     pub(super) async fn step(
@@ -42,10 +97,10 @@ impl Core {
             documents: Vec::new(),
             next: None,
         };
-        for partition in self.partitions_from(after).await? {
+        for section in self.sections_from(after).await? {
             let left = examine - step.documents.len();
-            let read = self.read_step(partition, after, left).await;
-            let read = Catalogue::judge(&self.calls, partition, read, Vec::new()).await?;
+            let read = self.read_step(&section, after, left).await;
+            let read = self.judge_section(&section, read, Vec::new()).await?;
             step.documents.extend(read);
             if step.documents.len() >= examine {
                 step.next = step.documents.last().map(|(id, _)| *id);
@@ -57,24 +112,31 @@ impl Core {
 
     async fn read_step(
         &self,
-        partition: Partition,
+        section: &Section,
         after: Option<DocumentId>,
         count: usize,
     ) -> Result<Vec<(DocumentId, DocumentItem)>, StoreOrCall> {
-        let table = self.calls.tables.documents(partition);
-        let mut range = Range::of_table(table.clone(), walk_shards());
-        range.after = after
-            .filter(|after| after.partition() == partition)
-            .map(|after| after.to_string());
-        let mut ids = Vec::new();
-        for item in range.merge(&self.calls).take(count).await? {
-            ids.push(document_id(Reader::new("a walk", &item).text(ITEM)?)?);
+        let mut range = Range::of_table(section.table.clone(), walk_shards(section.class));
+        range.after = section.after(after);
+        let mut walk = range.merge(&self.calls);
+        let mut found = Vec::new();
+        while found.len() < count {
+            let items = walk.take(count - found.len()).await?;
+            if items.is_empty() {
+                break;
+            }
+            let mut ids = Vec::with_capacity(items.len());
+            for item in items {
+                ids.push(document_id(Reader::new("a walk", &item).text(ITEM)?)?);
+            }
+            // One that is being removed at this moment is not there, and the next takes its place.
+            found.extend(self.read_documents(&section.table, &ids).await?);
         }
-        self.read_documents(&table, &ids).await
+        Ok(found)
     }
 
     /// The documents of the ids, in their order; ids without a document are left out.
-    pub(super) async fn read_documents(
+    pub(crate) async fn read_documents(
         &self,
         table: &str,
         ids: &[DocumentId],
@@ -95,12 +157,12 @@ impl Core {
         step: &WalkStep,
     ) -> Result<Walked, StoreError> {
         let step = self.step(step.after, step.examine.get() as usize).await?;
-        let mut count = 0;
-        for (_, item) in &step.documents {
-            count += u64::from(needs(item, *serial)?);
-        }
+        let needing = step
+            .documents
+            .iter()
+            .filter(|(_, item)| needs(item, *serial));
         Ok(Walked {
-            count,
+            count: needing.count() as u64,
             next: step.next,
         })
     }
@@ -112,14 +174,13 @@ impl Core {
     ) -> Result<Wraps, StoreError> {
         let step = self.step(step.after, step.examine.get() as usize).await?;
         let pair = self.pair(*serial).await?;
-        let mut found = Vec::new();
-        for (id, item) in step.documents {
-            if needs(&item, *serial)? {
-                found.push((id, item.wrapped_key(pair.as_ref())));
-            }
-        }
+        let needing = step
+            .documents
+            .iter()
+            .filter(|(_, item)| needs(item, *serial));
+        let wrap = |(id, item): &(DocumentId, DocumentItem)| (*id, item.wrapped_key(pair.as_ref()));
         Ok(Wraps {
-            found,
+            found: needing.map(wrap).collect(),
             next: step.next,
         })
     }
@@ -132,7 +193,9 @@ impl Core {
         let step = self.step(step.after, step.examine.get() as usize).await?;
         let mut marked = Vec::new();
         for (id, item) in &step.documents {
-            if item.was_ever_under(*serial)? && !item.key_exposed()? {
+            // One of which that cannot be read may have been.
+            let was_under = item.was_ever_under(*serial).unwrap_or(true);
+            if was_under && !item.key_exposed().unwrap_or(false) {
                 marked.push(*id);
             }
         }
@@ -147,7 +210,7 @@ impl Core {
 
     /// Marks a document; whether it was not marked before.
     async fn mark(&self, id: DocumentId) -> Result<bool, StoreError> {
-        let table = self.calls.tables.documents(id.partition());
+        let table = self.table_of(id);
         let change = Expression::is_there()
             .and_is("key_exposed", Some(AttributeValue::Bool(false)))
             .set("key_exposed", Some(AttributeValue::Bool(true)));
@@ -159,7 +222,11 @@ impl Core {
     }
 }
 
-/// Whether a document would be lost with a pair.
-fn needs(item: &DocumentItem, serial: Serial) -> Result<bool, StoreError> {
-    Ok(item.serial()? == serial && item.state()? != DocumentState::Deleted)
+/// Whether a document would be lost with a pair. One of which that cannot be read might be.
+fn needs(item: &DocumentItem, serial: Serial) -> bool {
+    let is_of_another = item.serial().is_ok_and(|of| of != serial);
+    let is_deleted = item
+        .state()
+        .is_ok_and(|state| state == DocumentState::Deleted);
+    !is_of_another && !is_deleted
 }

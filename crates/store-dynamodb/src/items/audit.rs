@@ -69,6 +69,9 @@ pub(crate) fn audit_item(entry: &AuditEntry) -> Item {
         .maybe(entry.master_key, |item, id| {
             item.text("master_key", id.to_string())
         })
+        .maybe(entry.partition, |item, partition| {
+            item.text("partition", partition.to_string())
+        })
         .done()
 }
 
@@ -121,6 +124,6 @@ pub(crate) fn audit_entry(item: &Item) -> Result<AuditEntry, StoreError> {
         api_key: key_id("api_key")?,
         serial: reader.maybe_serial("key_serial")?,
         master_key: master_key.transpose()?,
-        partition: None,
+        partition: reader.maybe_named("partition")?,
     })
 }

@@ -1,15 +1,19 @@
 use crypt_keeper_domain::model::{
     Document, DocumentId, DocumentMetadata, DocumentState, EncryptionFormat, KeyCommitment,
-    KeyPair, ObjectKey, Serial, StoredObject, Timestamp, UserId, WrappedKey,
+    KeyPair, ObjectKey, RetentionClass, Serial, StoredObject, Timestamp, UserId, WrappedKey,
 };
 use crypt_keeper_domain::ports::StoreError;
 
+use super::early::early_key;
 use super::{
-    ID, ITEM, Item, LISTED_BY, Reader, Writer, document_shard, key, shard_name, shard_names,
+    ID, ITEM, Item, LISTED_BY, Reader, Writer, class_name, document_shard, key, shard_name,
+    shard_names,
 };
 
 /// The sort key of a document's own item; its entries come after it.
 pub(crate) const DOCUMENT: &str = "document";
+/// Set on a document that is being removed, entry after entry: it takes no new ones.
+pub(crate) const REMOVING: &str = "removing";
 
 /// Collections that the documents of one owner are spread over in the index, in each table.
 const OWNER_SHARDS: u8 = 8;
@@ -25,28 +29,36 @@ pub(crate) fn document_id(text: &str) -> Result<DocumentId, StoreError> {
     DocumentId::parse(text).map_err(StoreError::corrupt)
 }
 
-/// The collections of the index that hold an owner's documents.
-pub(crate) fn owner_shards(owner: UserId) -> Vec<String> {
-    shard_names(&format!("owner#{owner}"), OWNER_SHARDS)
+fn owned_by(owner: UserId, class: RetentionClass) -> String {
+    format!("owner#{owner}#{}", class_name(class))
 }
 
-/// The collections that together name every document of a table.
-pub(crate) fn walk_shards() -> Vec<String> {
-    shard_names("walk", WALK_SHARDS)
+/// The collections of the index that hold an owner's documents of a class.
+pub(crate) fn owner_shards(owner: UserId, class: RetentionClass) -> Vec<String> {
+    shard_names(&owned_by(owner, class), OWNER_SHARDS)
+}
+
+fn walk_of(class: RetentionClass) -> String {
+    format!("walk#{}", class_name(class))
+}
+
+/// The collections that together name every document of a class in a table.
+pub(crate) fn walk_shards(class: RetentionClass) -> Vec<String> {
+    shard_names(&walk_of(class), WALK_SHARDS)
 }
 
 /// What makes a document appear on walks: in the table itself and not in an index, for a walk
 /// decides whether a key pair may be destroyed, and an index may lag.
 pub(crate) fn walk_item(id: DocumentId) -> Item {
     let shard = document_shard(id, WALK_SHARDS);
-    key(shard_name("walk", shard), id.to_string())
+    key(shard_name(&walk_of(id.class()), shard), id.to_string())
 }
 
 pub(crate) fn document_item(document: &Document) -> Item {
     let metadata = &document.metadata;
     let id = document.id.to_string();
     let shard = document_shard(document.id, OWNER_SHARDS);
-    let listed_by = shard_name(&format!("owner#{}", document.owner), shard);
+    let listed_by = shard_name(&owned_by(document.owner, document.id.class()), shard);
     let item = Writer::default()
         .text(ID, id)
         .text(ITEM, DOCUMENT)
@@ -71,6 +83,7 @@ pub(crate) fn document_item(document: &Document) -> Item {
         .maybe(document.expires_at, |item, end| {
             item.time("expires_at", end)
         })
+        .flag("expires_early", document.expires_early)
         .flag("hold", document.hold)
         .flag("key_exposed", document.key_exposed);
     let mut item = item.done();
@@ -117,6 +130,28 @@ impl DocumentItem {
 
     pub(crate) fn version(&self) -> Result<i64, StoreError> {
         self.reader().number("version")
+    }
+
+    pub(crate) fn hold(&self) -> Result<bool, StoreError> {
+        self.reader().flag("hold")
+    }
+
+    /// Whether it is being removed.
+    pub(crate) fn is_going(&self) -> bool {
+        self.0.contains_key(REMOVING)
+    }
+
+    /// The key that it has among the documents that expire early, or would have if no hold kept it;
+    /// `None` if it is none of them.
+    pub(crate) fn early_key(&self) -> Result<Option<Item>, StoreError> {
+        let is_early = self.reader().flag("expires_early")?;
+        let end = self.expires_at()?.filter(|_| is_early);
+        let id = self.id()?;
+        Ok(end.map(|end| early_key(id, end)))
+    }
+
+    pub(crate) fn expires_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.reader().maybe_time("expires_at")
     }
 
     pub(crate) fn key_exposed(&self) -> Result<bool, StoreError> {
@@ -191,9 +226,9 @@ impl DocumentItem {
             object_key: object_key.map_err(StoreError::corrupt)?,
             object,
             created_at: reader.time("created_at")?,
-            expires_at: reader.maybe_time("expires_at")?,
-            hold: reader.flag("hold")?,
-            expires_early: false,
+            expires_at: self.expires_at()?,
+            expires_early: reader.flag("expires_early")?,
+            hold: self.hold()?,
             key_exposed: self.key_exposed()?,
         })
     }

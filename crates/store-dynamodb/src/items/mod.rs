@@ -3,8 +3,11 @@
 mod account;
 mod audit;
 mod document;
+mod early;
 mod entry;
+mod hold;
 mod key_pair;
+mod partition;
 mod reader;
 
 pub(crate) use account::{
@@ -13,18 +16,24 @@ pub(crate) use account::{
 };
 pub(crate) use audit::{audit_entry, audit_hash, audit_item, audit_shards, month_of};
 pub(crate) use document::{
-    DOCUMENT, DocumentItem, document_id, document_item, document_key, owner_shards, stored_size,
-    walk_item, walk_shards, wrap_attributes,
+    DOCUMENT, DocumentItem, REMOVING, document_id, document_item, document_key, owner_shards,
+    stored_size, walk_item, walk_shards, wrap_attributes,
 };
+pub(crate) use early::{early_document, early_key, early_shards, early_sort, early_until};
 pub(crate) use entry::{ENTRIES, entry, entry_item, entry_key, principal_shards};
+pub(crate) use hold::{ENDING, HOLDS, HoldItem, hold_item, hold_key, hold_sort};
 pub(crate) use key_pair::{PAIRS, active_key, active_serial, key_pair, pair_item, pair_key};
+pub(crate) use partition::{
+    INCOMPLETE_HOLDS, MADE, PARTITIONS, PartitionItem, lifetime_value, partition_item,
+    partition_key, partition_name,
+};
 pub(crate) use reader::Reader;
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use crypt_keeper_domain::model::{DocumentId, Timestamp};
+use crypt_keeper_domain::model::{DocumentId, RetentionClass, Timestamp};
 use uuid::Uuid;
 
 /// The attributes of an item, or of its key.
@@ -107,6 +116,11 @@ pub(crate) fn uuid_text(id: Uuid) -> String {
 /// A key of hash and sort key.
 pub(crate) fn key(id: impl Into<String>, item: impl Into<String>) -> Item {
     Writer::default().text(ID, id).text(ITEM, item).done()
+}
+
+/// Three digits: in order of their numbers.
+pub(crate) fn class_name(class: RetentionClass) -> String {
+    format!("{:03}", class.number())
 }
 
 /// The collections that something of many is spread over, so that none of them takes more writes

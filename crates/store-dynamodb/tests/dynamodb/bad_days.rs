@@ -37,7 +37,9 @@ impl<'a> Case<'a> {
         let owner = self.scene.user("alice").await;
         let scope = Scope::Customer(owner.id);
         let pair = self.scene.pair(scope, KeyState::Active).await;
-        self.scene.make.document(owner.id, &pair)
+        let document = self.scene.make.document(owner.id, &pair);
+        self.scene.partition(document.id.partition()).await;
+        document
     }
 
     async fn insert(&self, document: &Document) -> Result<InsertOutcome, StoreError> {

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
-    Harness, Outage, StoreHarness, accounts_laws, audit_log_laws, key_registry_laws,
-    metadata_store_laws, store_outage_laws,
+    Harness, HoldHarness, Outage, StoreHarness, SweepHarness, TransferHarness, accounts_laws,
+    audit_log_laws, holds_laws, key_registry_laws, metadata_store_laws, metadata_transfer_laws,
+    partitions_laws, store_outage_laws, sweeps_laws,
 };
 use crypt_keeper_domain::model::Timestamp;
-use crypt_keeper_domain::ports::Clock;
+use crypt_keeper_domain::ports::{
+    Clock, Holds, MetadataStore, MetadataTransfer, Partitions, Sweeps,
+};
 use crypt_keeper_store_dynamodb::DynamoDbStore;
 use crypt_keeper_test_services::{Fault, FaultProxy};
 
@@ -27,6 +30,10 @@ impl StoreHarness for Site {
         self.store.clone()
     }
 
+    fn partitions(&self) -> Option<Arc<dyn Partitions>> {
+        Some(self.store.clone())
+    }
+
     /// It stands still: however slow the machine, no wrap grows old.
     fn now(&self) -> Timestamp {
         self.clock.now()
@@ -35,6 +42,28 @@ impl StoreHarness for Site {
     /// DynamoDB Local writes its indexes with the tables.
     fn list_bound(&self) -> Duration {
         Duration::ZERO
+    }
+}
+
+impl SweepHarness for Site {
+    fn sweeps(&self) -> Arc<dyn Sweeps> {
+        self.store.clone()
+    }
+}
+
+impl HoldHarness for Site {
+    fn holds(&self) -> Arc<dyn Holds> {
+        self.store.clone()
+    }
+
+    fn held(&self) -> Arc<dyn MetadataStore> {
+        Arc::new(self.store.held())
+    }
+}
+
+impl TransferHarness for Site {
+    fn transfer(&self) -> Arc<dyn MetadataTransfer> {
+        self.store.clone()
     }
 }
 
@@ -64,6 +93,11 @@ impl StoreHarness for Remote {
         self.store.clone()
     }
 
+    /// Not by way of the proxy: what a scene needs is there before the outage.
+    fn partitions(&self) -> Option<Arc<dyn Partitions>> {
+        Some(self.site.store.clone())
+    }
+
     fn now(&self) -> Timestamp {
         self.site.clock.now()
     }
@@ -90,7 +124,57 @@ impl Outage for Remote {
 }
 
 metadata_store_laws!(Site::new());
+metadata_transfer_laws!(Site::new());
+partitions_laws!(Site::new());
+sweeps_laws!(Site::new());
+holds_laws!(Site::new());
 accounts_laws!(Site::new());
 audit_log_laws!(Site::new());
 key_registry_laws!(Site::new());
 store_outage_laws!(remote());
+
+/// The place of held documents, which is a store with the same laws.
+struct Held {
+    site: Site,
+    store: Arc<DynamoDbStore>,
+}
+
+async fn held_place() -> Option<Held> {
+    let site = Site::new().await?;
+    let store = Arc::new(site.store.held());
+    Some(Held { site, store })
+}
+
+#[async_trait]
+impl Harness for Held {
+    async fn teardown(self) {
+        self.site.remove().await;
+    }
+}
+
+impl StoreHarness for Held {
+    fn store(&self) -> Arc<dyn crypt_keeper_conformance::Store> {
+        self.store.clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.site.clock.now()
+    }
+
+    fn list_bound(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl TransferHarness for Held {
+    fn transfer(&self) -> Arc<dyn MetadataTransfer> {
+        self.store.clone()
+    }
+}
+
+mod held {
+    use super::*;
+
+    metadata_store_laws!(held_place());
+    metadata_transfer_laws!(held_place());
+}

@@ -8,5 +8,6 @@
 mod bad_days;
 mod injector;
 mod laws;
+mod partitions;
 mod support;
 mod tables;
