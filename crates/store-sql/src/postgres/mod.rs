@@ -36,6 +36,9 @@ type Database = diesel::pg::Pg;
 /// A connection.
 type Conn = AsyncPgConnection;
 
+#[cfg(test)]
+mod tests;
+
 /// How to reach a PostgreSQL database.
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {

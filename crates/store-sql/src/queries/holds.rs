@@ -236,6 +236,11 @@ async fn end(conn: &mut Conn, id: DocumentId, audit: AuditRow) -> Result<Done<Ch
     if ended == 0 {
         return Ok(Done::Undo(Change::Missing));
     }
+    // In the order of their keys, as everybody locks documents; entries come after.
+    diesel::update(documents::table.find(key))
+        .set(marked!(false))
+        .execute(conn)
+        .await?;
     diesel::delete(documents::table.find((held_class, held_id)))
         .execute(conn)
         .await?;
@@ -243,10 +248,6 @@ async fn end(conn: &mut Conn, id: DocumentId, audit: AuditRow) -> Result<Done<Ch
         .filter(entries::retention_class.eq(held_class))
         .filter(entries::document_id.eq(held_id));
     diesel::delete(copies).execute(conn).await?;
-    diesel::update(documents::table.find(key))
-        .set(marked!(false))
-        .execute(conn)
-        .await?;
     record(conn, &[audit]).await?;
     Ok(Done::Keep(Change::Changed))
 }

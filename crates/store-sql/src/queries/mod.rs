@@ -10,7 +10,7 @@ mod holds;
 mod key_registry;
 mod private_keys;
 pub(super) mod schema_version;
-mod sweeps;
+pub(super) mod sweeps;
 mod transfer;
 pub(super) mod wraps;
 

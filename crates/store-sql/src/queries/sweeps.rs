@@ -41,13 +41,19 @@ impl Sweeps for Store {
     }
 }
 
+type Row = (Option<NaiveDateTime>, SqlUuid, i64);
+type Columns = (
+    sql_types::Nullable<sql_types::Timestamp>,
+    Id,
+    sql_types::BigInt,
+);
+
 /// By the moment of their expiry, then by id: the order of an index that has no others. The
 /// condition is the index's own, word for word.
-async fn expired(
-    conn: &mut Conn,
+pub(in super::super) fn due(
     at: Timestamp,
-    page: PageRequest<ExpiredDocument>,
-) -> Result<Page<ExpiredDocument, ExpiredDocument>, Failure> {
+    page: &PageRequest<ExpiredDocument>,
+) -> documents::BoxedQuery<'static, Database, Columns> {
     let mut query = documents::table
         .filter(documents::expires_early)
         .filter(not(documents::hold))
@@ -66,7 +72,15 @@ async fn expired(
                 .sql(")"),
         );
     }
-    let rows: Vec<(Option<NaiveDateTime>, SqlUuid, i64)> = query.load(conn).await?;
+    query
+}
+
+async fn expired(
+    conn: &mut Conn,
+    at: Timestamp,
+    page: PageRequest<ExpiredDocument>,
+) -> Result<Page<ExpiredDocument, ExpiredDocument>, Failure> {
+    let rows: Vec<Row> = due(at, &page).load(conn).await?;
     let mut expired = Vec::with_capacity(rows.len());
     for (expired_at, id, version) in rows {
         // Null is not before any moment.

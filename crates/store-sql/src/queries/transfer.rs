@@ -19,13 +19,10 @@ use super::Done;
 use super::documents::list;
 use crate::error::Failure;
 use crate::rows::{
-    ApiKeyRow, AuditRow, DocumentRow, EntryRow, KeyPairRow, Place, UserRow, WrapColumns, row_key,
+    ApiKeyRow, AuditRow, DocumentRow, EntryRow, Key, KeyPairRow, Place, UserRow, WrapColumns,
 };
 use crate::schema::{api_keys, audit, documents, entries, key_pairs, users};
 use crate::sql_types::{Id, SqlUuid};
-
-/// The primary key of a document.
-type Key = (i16, SqlUuid);
 
 #[async_trait]
 impl MetadataTransfer for Store {
@@ -38,16 +35,17 @@ impl MetadataTransfer for Store {
         &self,
         page: &PageRequest<DocumentId>,
     ) -> Result<Page<DocumentWithEntries, DocumentId>, StoreError> {
-        let page = page.clone();
-        self.read(move |conn| read_page(conn, page).boxed()).await
+        let (place, page) = (self.place, page.clone());
+        self.read(move |conn| read_page(conn, place, page).boxed())
+            .await
     }
 
     async fn put_documents(
         &self,
         documents: &[DocumentWithEntries],
     ) -> Result<Vec<PutOutcome>, StoreError> {
-        let documents = documents.to_vec();
-        self.write(move |conn| put_documents(conn, documents).boxed())
+        let (place, documents) = (self.place, documents.to_vec());
+        self.write(move |conn| put_documents(conn, place, documents).boxed())
             .await
     }
 
@@ -76,13 +74,17 @@ impl MetadataTransfer for Store {
 
 async fn read_page(
     conn: &mut Conn,
+    place: Place,
     page: PageRequest<DocumentId>,
 ) -> Result<Page<DocumentWithEntries, DocumentId>, Failure> {
-    let listed = list(conn, Place::Partitions, DocumentFilter::Every, page).await?;
-    let ids = listed.items.iter().map(|document| document.id);
-    let mut lists = entries_between(conn, ids.clone().next(), ids.last()).await?;
+    let listed = list(conn, place, DocumentFilter::Every, page).await?;
+    let mut lists = HashMap::new();
+    let documents = listed.items.as_slice();
+    if let (Some(first), Some(last)) = (documents.first(), documents.last()) {
+        lists = entries_between(conn, place.key(first.id), place.key(last.id)).await?;
+    }
     let with_entries = listed.items.into_iter().map(|document| {
-        let entries = lists.remove(&row_key(document.id)).unwrap_or_default();
+        let entries = lists.remove(&place.key(document.id)).unwrap_or_default();
         DocumentWithEntries {
             document,
             entries,
@@ -98,13 +100,9 @@ async fn read_page(
 /// The access lists of all documents from one to another.
 async fn entries_between(
     conn: &mut Conn,
-    first: Option<DocumentId>,
-    last: Option<DocumentId>,
+    (first_class, first): Key,
+    (last_class, last): Key,
 ) -> Result<HashMap<Key, Vec<Entry>>, Failure> {
-    let (Some(first), Some(last)) = (first, last) else {
-        return Ok(HashMap::new());
-    };
-    let ((first_class, first), (last_class, last)) = (row_key(first), row_key(last));
     // Comparisons of rows, so that they are ranges of the primary key's index.
     let rows: Vec<EntryRow> = entries::table
         .filter(
@@ -156,9 +154,10 @@ fn done(outcomes: Vec<PutOutcome>) -> Done<Vec<PutOutcome>> {
 
 async fn put_documents(
     conn: &mut Conn,
+    place: Place,
     puts: Vec<DocumentWithEntries>,
 ) -> Result<Done<Vec<PutOutcome>>, Failure> {
-    let there = those_there(conn, &puts).await?;
+    let there = those_there(conn, place, &puts).await?;
     let mut serials: Vec<_> = puts
         .iter()
         .map(|put| put.document.wrapped_key.serial.as_i64())
@@ -180,15 +179,15 @@ async fn put_documents(
             wrapped.serial.as_i64(),
             wrapped.algorithm.as_str().to_owned(),
         );
-        let key = row_key(put.document.id);
+        let key = place.key(put.document.id);
         let outcome = judge(&there, &key, put, DocumentWithEntries::is_same);
         outcomes.push(match outcome {
             Some(outcome) => outcome,
             // A document is whole with its pair alone.
             None if !pairs.contains(&pair) => PutOutcome::Differs,
             None => {
-                rows.push(DocumentRow::from(&put.document));
-                lists.extend(put.entries.iter().map(EntryRow::from));
+                rows.push(place.document(&put.document));
+                lists.extend(put.entries.iter().map(|entry| place.entry(entry)));
                 records.extend(put.rewrapped.as_ref().map(AuditRow::from));
                 PutOutcome::Stored
             }
@@ -203,11 +202,12 @@ async fn put_documents(
 /// Those of the documents that are there, as they are there.
 async fn those_there(
     conn: &mut Conn,
+    place: Place,
     puts: &[DocumentWithEntries],
 ) -> Result<HashMap<Key, DocumentWithEntries>, Failure> {
     let mut ids: HashMap<i16, Vec<SqlUuid>> = HashMap::new();
     for put in puts {
-        let (class, id) = row_key(put.document.id);
+        let (class, id) = place.key(put.document.id);
         ids.entry(class).or_default().push(id);
     }
     let mut there = HashMap::new();

@@ -13,6 +13,9 @@ mod database;
 #[path = "../support/gathered.rs"]
 mod gathered;
 mod gathering;
+mod hold_races;
+#[path = "../support/holds.rs"]
+mod holds;
 mod ingest;
 mod language;
 mod lock_order;
@@ -29,12 +32,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
-    Harness, Outage, PrivateKeysHarness, StoreHarness, accounts_laws, audit_log_laws,
-    key_registry_laws, metadata_store_laws, private_keys_laws, private_keys_outage_laws,
-    row_lock_laws, store_outage_laws,
+    Harness, Outage, PrivateKeysHarness, StoreHarness, TransferHarness, accounts_laws,
+    audit_log_laws, key_registry_laws, metadata_store_laws, metadata_transfer_laws,
+    private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws,
 };
 use crypt_keeper_domain::model::{DocumentId, RetentionClass, Timestamp};
-use crypt_keeper_domain::ports::PrivateKeys;
+use crypt_keeper_domain::ports::{MetadataTransfer, PrivateKeys};
 use crypt_keeper_store_sql::{PostgresPrivateKeys, PostgresStore};
 use database::{Database, POOL_SIZE, migrated, options};
 
@@ -94,7 +97,14 @@ impl StoreHarness for Store {
     }
 }
 
+impl TransferHarness for Store {
+    fn transfer(&self) -> Arc<dyn MetadataTransfer> {
+        self.store.clone()
+    }
+}
+
 metadata_store_laws!(store());
+metadata_transfer_laws!(store());
 accounts_laws!(store());
 audit_log_laws!(store());
 key_registry_laws!(store());

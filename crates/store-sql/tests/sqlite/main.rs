@@ -12,6 +12,8 @@ mod file;
 #[path = "../support/gathered.rs"]
 mod gathered;
 mod gathering;
+#[path = "../support/holds.rs"]
+mod holds;
 mod migrations;
 #[path = "../support/scripts.rs"]
 mod scripts;
@@ -22,12 +24,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
-    Harness, Outage, PrivateKeysHarness, StoreHarness, accounts_laws, audit_log_laws,
-    key_registry_laws, metadata_store_laws, private_keys_laws, private_keys_outage_laws,
-    row_lock_laws, store_outage_laws,
+    Harness, Outage, PrivateKeysHarness, StoreHarness, TransferHarness, accounts_laws,
+    audit_log_laws, key_registry_laws, metadata_store_laws, metadata_transfer_laws,
+    private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws,
 };
 use crypt_keeper_domain::model::Timestamp;
-use crypt_keeper_domain::ports::PrivateKeys;
+use crypt_keeper_domain::ports::{MetadataTransfer, PrivateKeys};
 use crypt_keeper_store_sql::{SqlitePrivateKeys, SqliteStore};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -106,7 +108,14 @@ impl StoreHarness for Store {
     }
 }
 
+impl TransferHarness for Store {
+    fn transfer(&self) -> Arc<dyn MetadataTransfer> {
+        self.store.clone()
+    }
+}
+
 metadata_store_laws!(store());
+metadata_transfer_laws!(store());
 accounts_laws!(store());
 audit_log_laws!(store());
 key_registry_laws!(store());

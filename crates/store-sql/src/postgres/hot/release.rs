@@ -45,7 +45,8 @@ impl Request {
 /// overlooked, and what comes after it is after the release.
 ///
 /// Documents are locked in the order of their keys, as by whoever changes several of them in one
-/// transaction: so nobody waits in a circle.
+/// transaction, and a document before its entries, as by whoever removes it: so nobody waits in a
+/// circle. Rows of one join are locked in the order in which `FROM` and `FOR SHARE` name the tables.
 pub(super) struct RecordRelease;
 
 impl Gather for RecordRelease {
@@ -127,9 +128,9 @@ impl QueryFragment<Pg> for Statement {
             ") AS a (n, class, id, kind, principal, need, user_id, api_key, at)), \
              allowed AS MATERIALIZED (\
                SELECT asked.n FROM asked \
+               JOIN documents d ON d.retention_class = asked.class AND d.id = asked.id \
                JOIN entries e ON e.retention_class = asked.class AND e.document_id = asked.id \
                  AND e.principal_kind = asked.kind AND e.principal_id = asked.principal \
-               JOIN documents d ON d.retention_class = asked.class AND d.id = asked.id \
                JOIN key_pairs p ON p.serial = d.key_serial \
                JOIN users u ON u.id = asked.user_id \
                JOIN api_keys k ON k.id = asked.api_key \
@@ -147,7 +148,7 @@ impl QueryFragment<Pg> for Statement {
             ") AND u.state = 'active' \
                  AND k.user_id = asked.user_id AND k.revoked_at IS NULL \
                  AND (k.expires_at IS NULL OR asked.at < k.expires_at) \
-               ORDER BY asked.class, asked.id FOR SHARE OF e, d, p, u, k), \
+               ORDER BY asked.class, asked.id FOR SHARE OF d, e, p, u, k), \
              recorded AS (INSERT INTO audit (",
         );
         out.push_sql(AuditArrays::COLUMNS);

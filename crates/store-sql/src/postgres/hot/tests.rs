@@ -5,86 +5,11 @@ use std::sync::Arc;
 
 use crypt_keeper_conformance::fixtures::Fixtures;
 use crypt_keeper_domain::model::{KeyState, Principal, Rights, Scope, Timestamp};
-use crypt_keeper_test_services as services;
-use diesel::QueryResult;
-use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl as _;
 
 use super::*;
-use crate::postgres::{PostgresOptions, PostgresStore};
+use crate::postgres::tests::{Rig, plan};
 use crate::rows::Place;
-
-struct Explain<S>(S);
-
-impl<S> QueryId for Explain<S> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<S> Query for Explain<S> {
-    type SqlType = Text;
-}
-
-impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Explain<S> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.unsafe_to_cache_prepared();
-        out.push_sql("EXPLAIN ");
-        self.0.walk_ast(out)
-    }
-}
-
-/// A migrated database of the test's own.
-struct Rig {
-    access: services::PostgresAccess,
-    name: String,
-    store: PostgresStore,
-    connector: Connector,
-}
-
-impl Rig {
-    async fn new() -> Option<Self> {
-        let (access, name) = tokio::task::spawn_blocking(|| {
-            let access = services::postgres()?;
-            let name = access.create_fresh_database("store_sql", None).unwrap();
-            Some((access, name))
-        })
-        .await
-        .unwrap()?;
-        let url: crypt_keeper_secret::SecretString = access.url(&name).into();
-        let connector = Connector::new(&url, None).unwrap();
-        let store = PostgresStore::connect(PostgresOptions {
-            url,
-            pool_size: 6,
-            runtime: Handle::current(),
-        })
-        .await
-        .unwrap();
-        store.migrate().await.unwrap();
-        Some(Self {
-            access,
-            name,
-            store,
-            connector,
-        })
-    }
-
-    async fn drop(self) {
-        self.store.shutdown().await;
-        tokio::task::spawn_blocking(move || self.access.drop_database(&self.name).unwrap())
-            .await
-            .unwrap();
-    }
-}
-
-async fn plan<S>(conn: &mut Conn, statement: S) -> String
-where
-    S: QueryFragment<Pg> + Send + 'static,
-{
-    let lines: Vec<String> = Explain(statement).load(conn).await.unwrap();
-    lines.join("\n")
-}
 
 #[tokio::test]
 async fn rows_are_found_by_their_keys() {
