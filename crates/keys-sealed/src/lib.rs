@@ -19,7 +19,7 @@ mod vault;
 pub use census::Census;
 pub use crypt_keeper_keys::{
     CacheConfig, CacheStats, CarriesHalves, Circuit, HalfCopy, IngestVault, PairInspection,
-    VaultConfig as SealedVaultConfig, Workers,
+    ReadyScope, VaultConfig as SealedVaultConfig, Workers,
 };
 pub use reseal::{ResealStep, Resealed};
 pub use vault::SealedVault;

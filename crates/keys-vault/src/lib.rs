@@ -31,8 +31,8 @@ pub use config::{
     Auth, AuthMethod, InvalidAddress, InvalidPath, MountPath, SessionConfig, VaultAddress,
 };
 pub use crypt_keeper_keys::{
-    BreakerConfig, CacheConfig, CacheStats, Circuit, LocalVault, PairInspection, VaultConfig,
-    Workers,
+    BreakerConfig, CacheConfig, CacheStats, Circuit, LocalVault, PairInspection, ReadyScope,
+    VaultConfig, Workers,
 };
 pub use kv::{KvHalves, kv_vault};
 pub use policies::{Excess, Lines, MissingLine, Place, Policy, PolicyReport, Rights};

@@ -15,6 +15,7 @@ use crypt_keeper_secret::DocumentKey;
 use crate::error::PairError;
 use crate::pairs::{Pairs, parse_public_half, parse_transit_public_half};
 use crate::probe::tell_readiness;
+use crate::ready_scope::ReadyScope;
 use crate::vault::VaultConfig;
 use crate::wrapping::{self, Wraps};
 
@@ -27,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct IngestVault {
     algorithm: Algorithm,
-    default_scope: Scope,
+    ready_scope: ReadyScope,
     pairs: Pairs<AnyPublicHalf>,
 }
 
@@ -37,7 +38,7 @@ impl IngestVault {
     pub fn new(registry: Arc<dyn KeyRegistry>, config: &VaultConfig) -> Self {
         Self {
             algorithm: config.algorithm,
-            default_scope: config.default_scope.clone(),
+            ready_scope: config.ready_scope.clone(),
             pairs: Pairs::new(
                 registry,
                 AnyPublicHalf::parse,
@@ -114,7 +115,7 @@ impl KeyVault for IngestVault {
     }
 }
 
-/// Ready if the default scope has an active pair.
+/// Ready if the scope that readiness depends on has an active pair.
 #[async_trait]
 impl Probe for IngestVault {
     fn part(&self) -> &'static str {
@@ -122,7 +123,8 @@ impl Probe for IngestVault {
     }
 
     async fn check(&self) -> Result<Condition, ProbeError> {
-        let look = self.pairs.active(&self.default_scope, self.algorithm, None);
+        let scope = self.ready_scope.now();
+        let look = self.pairs.active(&scope, self.algorithm, None);
         tell_readiness(PATIENCE, async { look.await.map(|_| Condition::Good) }).await
     }
 }

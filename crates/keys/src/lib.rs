@@ -20,6 +20,7 @@ mod pairs;
 mod pool;
 mod private_halves;
 mod probe;
+mod ready_scope;
 mod rewrapping;
 mod sweep;
 mod unwrapping;
@@ -38,5 +39,6 @@ pub use pairs::{
 pub use pool::Workers;
 pub use private_halves::PrivateHalves;
 pub use probe::tell_readiness;
+pub use ready_scope::ReadyScope;
 pub use vault::{LocalVault, VaultConfig};
 pub use wrapping::{Wraps, wrap};

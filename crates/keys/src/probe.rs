@@ -10,7 +10,7 @@ use crate::vault::LocalVault;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Ready if the default scope has an active pair, and its private half is held or opens. While
+/// Ready if the scope that readiness depends on has an active pair, and its private half is held or opens. While
 /// private halves cannot be read and some are held, it is ready for the documents of those.
 #[async_trait]
 impl<H: PrivateHalves> Probe for LocalVault<H> {
@@ -19,7 +19,8 @@ impl<H: PrivateHalves> Probe for LocalVault<H> {
     }
 
     async fn check(&self) -> Result<Condition, ProbeError> {
-        tell_readiness(PATIENCE, self.look()).await
+        let ready_scope = &self.config.ready_scope;
+        tell_readiness(PATIENCE, async { ready_scope.forgive(self.look().await) }).await
     }
 }
 
@@ -52,9 +53,10 @@ pub async fn tell_readiness(
 
 impl<H: PrivateHalves> LocalVault<H> {
     async fn look(&self) -> Result<Condition, VaultError> {
+        let scope = self.config.ready_scope.now();
         let active = self
             .pairs
-            .active(&self.config.default_scope, self.config.algorithm, None)
+            .active(&scope, self.config.algorithm, None)
             .await?;
         let serial = active.serial;
         let pair = self.pairs.find(serial).await?;

@@ -16,6 +16,7 @@ use crate::opened::{self, Opened};
 use crate::pairs::{PairIdentity, Pairs, parse_public_half, require_same_algorithm};
 use crate::pool::{Pool, Workers};
 use crate::private_halves::PrivateHalves;
+use crate::ready_scope::ReadyScope;
 use crate::{unwrapping, wrapping};
 
 /// What a vault may be told.
@@ -24,7 +25,7 @@ pub struct VaultConfig {
     /// How new document keys are wrapped.
     pub algorithm: Algorithm,
     /// The scope whose active pair readiness depends on.
-    pub default_scope: Scope,
+    pub ready_scope: ReadyScope,
     /// How long an answer of the registry is trusted; see [`LocalVault`].
     pub registry_life: Duration,
     /// How long private halves are held in memory.
@@ -43,7 +44,7 @@ impl Default for VaultConfig {
     fn default() -> Self {
         Self {
             algorithm: Algorithm::DEFAULT,
-            default_scope: Scope::Shared,
+            ready_scope: ReadyScope::default(),
             registry_life: Duration::from_secs(1),
             cache: CacheConfig::DEFAULT,
             clock: Arc::new(MonotonicClock::start()),

@@ -69,7 +69,7 @@ impl FirstStart {
         Ok(Some(first_start))
     }
 
-    /// Makes key pair, user, API key and profile, as far as they are not there, and ends the first
+    /// Makes the key pair of the scope, user, API key and profile, as far as they are not there, and ends the first
     /// start.
     ///
     /// # Errors
@@ -78,11 +78,11 @@ impl FirstStart {
         self,
         ports: &Ports,
         context: &CallContext,
-        algorithm: Algorithm,
+        (scope, algorithm): (Scope, Algorithm),
         public_url: &PublicUrl,
         environment: &Environment,
     ) -> Result<Welcome, StartError> {
-        make_key_pair(ports, context, algorithm).await?;
+        make_key_pair(ports, context, scope, algorithm).await?;
         let user = first_user_name(environment)?;
         make_user(ports, context, &user).await?;
         self.make_profile(ports, context, public_url, &user).await?;
@@ -172,6 +172,7 @@ fn take_marker(dir: &DataDir) -> Result<Option<File>, StartError> {
 async fn make_key_pair(
     ports: &Ports,
     context: &CallContext,
+    scope: Scope,
     algorithm: Algorithm,
 ) -> Result<(), StartError> {
     let rotate = RotateKeys {
@@ -182,7 +183,7 @@ async fn make_key_pair(
         },
     };
     rotate
-        .ensure_active(context, Scope::Shared, algorithm)
+        .ensure_active(context, scope, algorithm)
         .await
         .map(drop)
         .map_err(StartError::act("make the first key pair"))

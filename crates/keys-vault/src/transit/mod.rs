@@ -14,7 +14,9 @@ use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Seria
 use crypt_keeper_domain::ports::{
     KeyRegistry, KeyVault, OldWrap, Purpose, VaultError, WrapContext,
 };
-use crypt_keeper_keys::{PairError, Pairs, parse_transit_public_half, require_same_algorithm};
+use crypt_keeper_keys::{
+    PairError, Pairs, ReadyScope, parse_transit_public_half, require_same_algorithm,
+};
 use crypt_keeper_secret::DocumentKey;
 use futures_util::stream::{self, StreamExt as _};
 
@@ -24,10 +26,10 @@ use crate::config::MountPath;
 use crate::session::VaultSession;
 
 /// What a Transit vault may be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct TransitConfig {
     /// The scope whose active pair readiness depends on.
-    pub default_scope: Scope,
+    pub ready_scope: ReadyScope,
     /// How long an answer of the registry is trusted, as in
     /// [`VaultConfig`](crypt_keeper_keys::VaultConfig).
     pub registry_life: Duration,
@@ -39,7 +41,7 @@ impl Default for TransitConfig {
     /// Scope `shared`, one second, 1,024 pairs.
     fn default() -> Self {
         Self {
-            default_scope: Scope::Shared,
+            ready_scope: ReadyScope::default(),
             registry_life: Duration::from_secs(1),
             capacity: NonZeroUsize::MIN.saturating_add(1023),
         }

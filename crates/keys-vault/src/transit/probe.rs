@@ -8,7 +8,7 @@ use super::TransitVault;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Ready if the default scope has an active pair, and Vault knows this service's token.
+/// Ready if the scope that readiness depends on has an active pair, and Vault knows this service's token.
 #[async_trait]
 impl Probe for TransitVault {
     fn part(&self) -> &'static str {
@@ -16,14 +16,15 @@ impl Probe for TransitVault {
     }
 
     async fn check(&self) -> Result<Condition, ProbeError> {
-        tell_readiness(PATIENCE, self.look()).await
+        let ready_scope = &self.config.ready_scope;
+        tell_readiness(PATIENCE, async { ready_scope.forgive(self.look().await) }).await
     }
 }
 
 impl TransitVault {
     async fn look(&self) -> Result<Condition, VaultError> {
-        let scope = &self.config.default_scope;
-        self.pairs.active(scope, self.algorithm(), None).await?;
+        let scope = self.config.ready_scope.now();
+        self.pairs.active(&scope, self.algorithm(), None).await?;
         self.keys.session.check().await?;
         Ok(Condition::Good)
     }

@@ -162,9 +162,9 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
     let welcome = match first_start {
         Some(first_start) => {
             let call = context.call(Caller::system())?;
-            let algorithm = settings.keys.algorithm;
+            let pair = (settings.common_scope(call.at), settings.keys.algorithm);
             let environment = &context.environment;
-            let finish = first_start.finish(&ports, &call, algorithm, public_url, environment);
+            let finish = first_start.finish(&ports, &call, pair, public_url, environment);
             Some(finish.await?)
         }
         None => None,

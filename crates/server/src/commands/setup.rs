@@ -1,7 +1,6 @@
 //! `crypt-keeper setup`: everything the service stands on, made where it lacks.
 
 use clap::Args;
-use crypt_keeper_domain::model::Scope;
 use serde::Serialize;
 
 use super::administration::Administration;
@@ -100,8 +99,9 @@ async fn work(context: &Context, done: &mut Done) -> Result<(), Failure> {
     // A pair sealed under another master key than the rest would split the key store.
     vault.check_at_start().await?;
     let admin = Administration::over(stores, context)?;
+    let scope = settings.common_scope(admin.call.at);
     let pair = rotate_keys(&admin, &vault)
-        .ensure_active(&admin.call, Scope::Shared, settings.keys.algorithm)
+        .ensure_active(&admin.call, scope, settings.keys.algorithm)
         .await?;
     done.key_pair = pair.map(|pair| pair.serial.to_string());
     admin.stores.shutdown().await;

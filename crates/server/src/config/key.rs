@@ -146,15 +146,17 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "keys.scope",
-        "shared",
-        "which documents share key pairs: shared (all), or customer (those of one user; his first \
-         pair is made when he first uploads); documents stay in the scope that they were made in",
+        "partition",
+        "which documents share key pairs: partition (those of one retention class and period: the \
+         only one under which nothing that has expired can be opened again), shared (all), or \
+         customer (those of one user; his first pair is made when he first uploads); documents stay \
+         in the scope that they were made in",
     ),
     key(
         "keys.rotate_after",
         "90d",
         "how long a key pair wraps new document keys before the service makes another: a number \
-         and m, h, d or w; or never",
+         and m, h, d or w; or never. Those of a partition wrap for its period",
     ),
     key(
         "keys.rewrap_rate",

@@ -27,7 +27,7 @@ mod vault;
 use std::fmt;
 use std::path::PathBuf;
 
-use crypt_keeper_domain::model::RetentionClasses;
+use crypt_keeper_domain::model::{RetentionClasses, Scope, Timestamp};
 
 pub use blobs::{Blobs, BlobsBackend, S3};
 pub use duration::{parse_duration, show_duration};
@@ -82,6 +82,13 @@ impl Settings {
             && self.keys.backend == KeysBackend::Sealed
             && self.keys.master_key.is_none()
             && self.keys.sealed_url.is_none()
+    }
+
+    /// The scope that the service needs an active key pair of at a moment, whoever uploads.
+    #[must_use]
+    pub fn common_scope(&self, at: Timestamp) -> Scope {
+        let class = self.retention.default_class();
+        self.keys.scope.common_scope(class, at)
     }
 
     /// Key and value of everything that is in force, in the order of [`KEYS`]; `None` for what

@@ -18,7 +18,7 @@ use crypt_keeper_keys_vault::{
 use crypt_keeper_secret::SecretBytes;
 
 use super::Stores;
-use super::vault::vault_config;
+use super::vault::{ready_scope, vault_config};
 use crate::config::{ConfigError, HashiCorpVault, Settings, VaultAuth};
 use crate::error::{Chain, StartError};
 
@@ -48,7 +48,10 @@ pub(super) fn open_transit(
     let vault = configured(settings)?;
     let mount = mount(vault, TRANSIT_MOUNT)?;
     let (session, registry) = (session(vault)?, Arc::clone(&stores.registry));
-    let config = TransitConfig::default();
+    let config = TransitConfig {
+        ready_scope: ready_scope(settings),
+        ..TransitConfig::default()
+    };
     Ok(TransitVault::new(session, mount, registry, config))
 }
 

@@ -8,15 +8,17 @@ use crypt_keeper_domain::model::{Algorithm, DocumentId, PublicHalf, Scope, Seria
 use crypt_keeper_domain::ports::{
     Condition, KeyVault, OldWrap, Probe, ProbeError, Purpose, VaultError, WrapContext,
 };
+use crypt_keeper_domain::usecase::ScopePolicy;
 use crypt_keeper_keys_sealed::{
-    CacheConfig, CacheStats, PairInspection, SealedVault, SealedVaultConfig,
+    CacheConfig, CacheStats, PairInspection, ReadyScope, SealedVault, SealedVaultConfig,
 };
 use crypt_keeper_secret::DocumentKey;
 
 #[cfg(feature = "vault")]
 use super::hashicorp::{KvVault, TransitVault};
 use super::{MasterKeys, Stores, check_master_keys};
-use crate::config::{BlobsBackend, KeysBackend, Settings};
+use crate::clock::SystemClock;
+use crate::config::{BlobsBackend, KeysBackend, Role, Settings};
 use crate::error::StartError;
 
 /// The key vault that is configured.
@@ -183,6 +185,7 @@ pub fn open_sealed(
 pub(super) fn vault_config(settings: &Settings) -> SealedVaultConfig {
     let mut config = SealedVaultConfig {
         algorithm: settings.keys.algorithm,
+        ready_scope: ready_scope(settings),
         ..SealedVaultConfig::default()
     };
     if let Some(cache) = settings.keys.cache {
@@ -193,6 +196,19 @@ pub(super) fn vault_config(settings: &Settings) -> SealedVaultConfig {
         };
     }
     config
+}
+
+/// Readiness depends on the pair that most documents are wrapped under.
+pub(super) fn ready_scope(settings: &Settings) -> ReadyScope {
+    match settings.keys.scope {
+        ScopePolicy::Shared | ScopePolicy::Customer => ReadyScope::Of(Scope::Shared),
+        ScopePolicy::Partition => ReadyScope::OfPartition {
+            class: settings.retention.default_class(),
+            clock: Arc::new(SystemClock),
+            // A server that holds no private half can make none.
+            is_made_when_needed: settings.role == Role::Full,
+        },
+    }
 }
 
 #[async_trait]

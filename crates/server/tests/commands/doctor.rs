@@ -40,7 +40,7 @@ fn a_service_that_runs_is_well_but_for_what_the_embedded_default_is() {
     let transcript = desk
         .type_in(&["doctor"])
         .replace(&service.address.to_string(), "[address]");
-    assert_snapshot!(transcript, @r"
+    assert_snapshot!(transcript, @"
     $ crypt-keeper doctor
     ok  listen  plain HTTP on [address], this machine only
     warning  embedded default  master key, key store, database and objects lie together in ./crypt-keeper-data: fit for trying out, but whoever copies the folder has all
@@ -52,7 +52,7 @@ fn a_service_that_runs_is_well_but_for_what_the_embedded_default_is() {
     ok  key store  the key store answers, and its tables are this version's
     ok  database clock  the database's clock shows this machine's time
     ok  key pairs  the master key opens all private halves (1)
-    ok  active key pair  key pair [serial] has been active for 0 days
+    ok  active key pair  key pair [serial] wraps for scope partition:0:[month]
     ok  objects  the object store answers
     ok  presigned urls  an object went to the store and came back by presigned URLs, and was deleted
     | 11 looked at: 2 with a warning, 0 with an error.
@@ -206,6 +206,13 @@ fn no_active_pair_is_found() {
     assert_eq!(setup.code, 0);
     std::fs::write(desk.data("metadata.db"), "").unwrap();
     assert_eq!(desk.run(&["migrate"]).code, 0);
+    let (level, message) = finding(&desk, "active key pair");
+    assert_eq!(level, "warning");
+    assert!(
+        message.ends_with(" yet: the first upload makes it"),
+        "{message}"
+    );
+    let desk = desk.with("CRYPT_KEEPER__KEYS__SCOPE", "shared");
     assert_eq!(
         finding(&desk, "active key pair"),
         (

@@ -14,6 +14,8 @@ fn setup_makes_what_lacks_and_says_so() {
     metadata database: applied [migration key_exposed]
     metadata database: applied [migration ingest_functions]
     metadata database: applied [migration audit_master_key]
+    metadata database: applied [migration expiry]
+    metadata database: applied [migration holds]
     key store: applied [migration private_keys]
     key pair: made [serial]
     $ crypt-keeper setup
@@ -103,22 +105,26 @@ fn migrations_are_shown_before_they_are_applied() {
         "user list",
     ]), @r#"
     $ crypt-keeper user list
-    | crypt-keeper: the metadata database lacks the migrations [migration metadata], [migration key_exposed], [migration ingest_functions], [migration audit_master_key]: run `crypt-keeper migrate`, or set `metadata.migrate_on_start = true`
+    | crypt-keeper: the metadata database lacks the migrations [migration metadata], [migration key_exposed], [migration ingest_functions], [migration audit_master_key], [migration expiry], [migration holds]: run `crypt-keeper migrate`, or set `metadata.migrate_on_start = true`
     exit code 1
     $ crypt-keeper migrate --dry-run
     metadata database: pending [migration metadata]
     metadata database: pending [migration key_exposed]
     metadata database: pending [migration ingest_functions]
     metadata database: pending [migration audit_master_key]
+    metadata database: pending [migration expiry]
+    metadata database: pending [migration holds]
     key store: pending [migration private_keys]
     $ crypt-keeper migrate --dry-run --json
-    {"database":"metadata database","pending":["[migration metadata]","[migration key_exposed]","[migration ingest_functions]","[migration audit_master_key]"]}
+    {"database":"metadata database","pending":["[migration metadata]","[migration key_exposed]","[migration ingest_functions]","[migration audit_master_key]","[migration expiry]","[migration holds]"]}
     {"database":"key store","pending":["[migration private_keys]"]}
     $ crypt-keeper migrate
     metadata database: applied [migration metadata]
     metadata database: applied [migration key_exposed]
     metadata database: applied [migration ingest_functions]
     metadata database: applied [migration audit_master_key]
+    metadata database: applied [migration expiry]
+    metadata database: applied [migration holds]
     key store: applied [migration private_keys]
     $ crypt-keeper migrate
     metadata database: up to date

@@ -79,8 +79,11 @@ fn name(word: &str, known: &mut Vec<String>) -> String {
     if word.len() == 32 && hex(word) {
         return "[random]".to_owned();
     }
-    if digits(word) && word.len() == 8 && word.starts_with("20") {
-        return "[month]".to_owned();
+    let is_month = |word: &str| digits(word) && word.len() == 8 && word.starts_with("20");
+    match word.rsplit_once(':') {
+        Some((scope, start)) if is_month(start) => return format!("{scope}:[month]"),
+        _ if is_month(word) => return "[month]".to_owned(),
+        _ => {}
     }
     word.to_owned()
 }
@@ -92,11 +95,11 @@ fn what_differs_from_run_to_run_is_replaced_and_nothing_else() {
     let text = format!(
         "a 01a20c33-0490-7b86-9954-a96eef064321, at 2026-11-24T06:16:39Z. \
          \"2026-11-24T06:16:39.405843Z\"    x {key} 8SVLjCD6RNbF 3382890503878879525 \
-         2026-11-24-000000_metadata 127.0.0.1:8080: .gitignore 0/20261101/é"
+         2026-11-24-000000_metadata 127.0.0.1:8080: .gitignore 0/20261101/é partition:0:20261101"
     );
     assert_eq!(
         replace(&text, &mut known),
         "a [id], at [time]. \"[time]\"  x [API key] [key id 1] [serial] [migration metadata] \
-         127.0.0.1:8080: .gitignore 0/[month]/é\n"
+         127.0.0.1:8080: .gitignore 0/[month]/é partition:0:[month]\n"
     );
 }

@@ -47,7 +47,7 @@ fn with_nothing_said_everything_is_embedded() {
     # blobs.s3.path_style is not set
     keys.backend = "sealed"
     keys.algorithm = "CK-HPKE-XWING"
-    keys.scope = "shared"
+    keys.scope = "partition"
     keys.rotate_after = "90d"
     keys.rewrap_rate = 500
     # keys.backup_retention is not set

@@ -15,7 +15,9 @@ use crypt_keeper_domain::ports::{
     AuditFilter, AuditLog, Clock, DocumentFilter, KeyRegistry, KeyVault, MetadataStore,
     PrivateKeys, SealedPrivateHalf,
 };
-use crypt_keeper_domain::usecase::{AdministerApiKeys, AdministerUsers, CreateKeyPair, RotateKeys};
+use crypt_keeper_domain::usecase::{
+    AdministerApiKeys, AdministerUsers, CreateKeyPair, RotateKeys, ScopePolicy,
+};
 use crypt_keeper_keys_sealed::{SealedVault, SealedVaultConfig};
 use crypt_keeper_secret::{ExposeSecret, SecretBytes};
 use crypt_keeper_server::config::Role;
@@ -117,6 +119,7 @@ impl App {
             trusted_proxies: options.trusted_proxies,
             query_auth: options.query_auth,
             role: options.role,
+            scope: ScopePolicy::Shared,
             retention: options.retention,
             ..HttpSettings::default()
         };

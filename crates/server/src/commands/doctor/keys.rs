@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use crypt_keeper_domain::model::{KeyPair, Scope, Timestamp};
+use crypt_keeper_domain::ports::StoreError;
 
 use super::finding::Finding;
 use crate::commands::administration::Administration;
-use crate::config::{KeysBackend, Settings};
+use crate::config::{KeysBackend, Role, Settings};
 use crate::error::Chain;
 use crate::wiring::{self, MasterKeys, Vault};
 
 /// How long a key pair should be active (NIST SP 800-57 leaves it to the policy; ours is a quarter).
 const ROTATION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+const ACTIVE: &str = "active key pair";
 
 /// Reads the master key: `None` if it cannot be had, `Some(None)` if none is needed.
 pub(super) async fn master_key(
@@ -118,23 +121,70 @@ pub(super) async fn active(
     admin: &Administration,
     findings: &mut Vec<Finding>,
 ) {
-    let active = admin
-        .stores
-        .registry
-        .active_pair(&Scope::Shared, settings.keys.algorithm)
-        .await;
-    findings.push(match active {
-        Ok(active) => judge_active(active.as_ref(), admin.clock.now()),
-        Err(error) => Finding::error(
-            "active key pair",
-            Chain(&error).to_string(),
-            "see what is said of the database",
-        ),
+    let (now, algorithm) = (admin.clock.now(), settings.keys.algorithm);
+    let scope = settings.common_scope(now);
+    let registry = &admin.stores.registry;
+    let active = registry.active_pair(&scope, algorithm).await;
+    let is_made_when_needed = settings.role == Role::Full;
+    let judged = active.map(|active| match &scope {
+        Scope::Partition(_) => judge_of_partition(active.as_ref(), &scope, is_made_when_needed),
+        _ => judge_active(active.as_ref(), now),
     });
+    findings.push(judged.unwrap_or_else(|error| unknown(&error)));
+    if scope == Scope::Shared {
+        return;
+    }
+    match registry.active_pair(&Scope::Shared, algorithm).await {
+        Ok(Some(pair)) => findings.push(Finding::ok(ACTIVE, left_over(&pair))),
+        Ok(None) => {}
+        Err(error) => findings.push(unknown(&error)),
+    }
+}
+
+fn unknown(error: &StoreError) -> Finding {
+    Finding::error(
+        ACTIVE,
+        Chain(error).to_string(),
+        "see what is said of the database",
+    )
+}
+
+/// What an installation has from before its key pairs were those of partitions.
+fn left_over(pair: &KeyPair) -> String {
+    format!(
+        "key pair {} of scope shared is active, too, but `keys.scope` has new documents wrapped \
+         under those of partitions: it opens the documents of before, and their expiry leaves it",
+        pair.serial
+    )
+}
+
+fn judge_of_partition(
+    active: Option<&KeyPair>,
+    scope: &Scope,
+    is_made_when_needed: bool,
+) -> Finding {
+    match active {
+        Some(pair) => Finding::ok(
+            ACTIVE,
+            format!("key pair {} wraps for scope {scope}", pair.serial),
+        ),
+        None if is_made_when_needed => Finding::warning(
+            ACTIVE,
+            format!("there is no active key pair for scope {scope} yet: the first upload makes it"),
+            "run `crypt-keeper setup`, and let one server at least run jobs: they make the key pairs \
+             of partitions ahead of time",
+        ),
+        None => Finding::error(
+            ACTIVE,
+            format!("there is no active key pair for scope {scope}: uploads are refused"),
+            "run `crypt-keeper setup` with the configuration of a full server, and let one at least \
+             run jobs: they make the key pairs of partitions ahead of time",
+        ),
+    }
 }
 
 fn judge_active(active: Option<&KeyPair>, now: Timestamp) -> Finding {
-    let check = "active key pair";
+    let check = ACTIVE;
     let Some(pair) = active else {
         return Finding::error(
             check,
@@ -187,5 +237,12 @@ mod tests {
         let late = made.plus(ROTATION + Duration::from_secs(1));
         assert_eq!(judge_active(Some(&pair), late).level, Level::Warning);
         assert_eq!(judge_active(None, late).level, Level::Error);
+
+        // Those of a partition are as old as its period, and may be made by the first upload.
+        let scope: Scope = "partition:0:20260301".parse().unwrap();
+        let of_partition = |pair, made| judge_of_partition(pair, &scope, made).level;
+        assert_eq!(of_partition(Some(&pair), true), Level::Ok);
+        assert_eq!(of_partition(None, true), Level::Warning);
+        assert_eq!(of_partition(None, false), Level::Error);
     }
 }

@@ -269,12 +269,12 @@ fn lack(policy: &str, settings: &Settings, is_any_scheduled: bool) -> Lack {
         "serve" => Lack::Error("no document key is unwrapped: downloads are refused"),
         "master-key" => Lack::Error("the master keys do not open: the service does not start"),
         "rotate" => {
-            let makes = settings.keys.rotate_after.is_some()
-                || settings.keys.scope == ScopePolicy::Customer;
+            let makes =
+                settings.keys.rotate_after.is_some() || settings.keys.scope != ScopePolicy::Shared;
             if makes {
                 Lack::Warning(
-                    "key pairs are not rotated by age, nor made for new customers; nor by commands \
-                     with this configuration",
+                    "key pairs are not rotated by age, nor made for new partitions or customers; nor \
+                     by commands with this configuration",
                 )
             } else {
                 Lack::Fine("key pairs are made with another configuration")

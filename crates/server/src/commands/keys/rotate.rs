@@ -19,9 +19,11 @@ use crate::config::Settings;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(in crate::commands) struct Rotate {
-    /// The scope whose pair is rotated, as `crypt-keeper keys list` shows it
-    #[arg(long, default_value = "shared", value_parser = parse_scope)]
-    scope: Scope,
+    /// The scope whose pair is rotated, as `crypt-keeper keys list` shows it [default: with
+    /// `keys.scope` = "partition" that of the partition of now, of the default retention class;
+    /// else shared]
+    #[arg(long, value_parser = parse_scope)]
+    scope: Option<Scope>,
 
     /// JSON for scripts: one object
     #[arg(long)]
@@ -42,8 +44,10 @@ impl Rotate {
     ) -> Result<(), Failure> {
         let vault = open_vault(settings, admin).await?;
         let algorithm = settings.keys.algorithm;
+        let scope = self.scope.clone();
+        let scope = scope.unwrap_or_else(|| settings.common_scope(admin.call.at));
         let rotation = rotate_keys(admin, &vault)
-            .run(&admin.call, self.scope.clone(), algorithm)
+            .run(&admin.call, scope, algorithm)
             .await
             .map_err(|error| match error {
                 Error::Conflict => Failure::Failed(

@@ -2,6 +2,7 @@
 
 mod customers;
 mod destroy;
+mod partitions;
 mod rewrap;
 mod rotate;
 mod stopped;
@@ -22,8 +23,15 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
+        Self::of_scope("partition")
+    }
+
+    fn of_scope(scope: &str) -> Self {
         // What a compromised pair leaves behind is looked at in peace.
-        let mut desk = Desk::set_up().with("CRYPT_KEEPER__KEYS__REWRAP_RATE", "off");
+        let mut desk = Desk::bare()
+            .with("CRYPT_KEEPER__KEYS__REWRAP_RATE", "off")
+            .with("CRYPT_KEEPER__KEYS__SCOPE", scope);
+        assert_eq!(desk.run(&["setup"]).code, 0);
         let service = desk.serve();
         let ran = desk.run(&["user", "add", "alice", "--api-key"]);
         let key = ran.line().to_owned();

@@ -7,17 +7,17 @@ use crate::desk::Desk;
 #[test]
 fn a_rotation_leaves_the_old_pair_to_unwrap() {
     let desk = Desk::set_up();
-    assert_snapshot!(desk.type_in(&["keys list", "keys rotate", "keys list"]), @r"
+    assert_snapshot!(desk.type_in(&["keys list", "keys rotate", "keys list"]), @"
     $ crypt-keeper keys list
     SERIAL  STATE  SCOPE  ALGORITHM  CREATED  DEACTIVATED
-    [serial]  active  shared  CK-HPKE-XWING  [time]  -
+    [serial]  active  partition:0:[month]  CK-HPKE-XWING  [time]  -
     $ crypt-keeper keys rotate
     Key pair [serial] wraps the keys of new documents from now on.
     Key pair [serial] only unwraps from now on; documents under it stay readable.
     $ crypt-keeper keys list
     SERIAL  STATE  SCOPE  ALGORITHM  CREATED  DEACTIVATED
-    [serial]  deactivated  shared  CK-HPKE-XWING  [time]  [time]
-    [serial]  active  shared  CK-HPKE-XWING  [time]  -
+    [serial]  deactivated  partition:0:[month]  CK-HPKE-XWING  [time]  [time]
+    [serial]  active  partition:0:[month]  CK-HPKE-XWING  [time]  -
     ");
     let before = desk.run(&["keys", "list", "--json"]).json();
     let rotation = desk.run(&["keys", "rotate", "--json"]).json().remove(0);
