@@ -191,6 +191,29 @@ impl Installation {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
 
+    /// The other variables.
+    #[must_use]
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
+    /// Writes its settings into a file, for a command of another one.
+    ///
+    /// # Panics
+    /// If that fails.
+    #[must_use]
+    pub fn write_configuration(&self) -> PathBuf {
+        let line = |(name, value): (&String, &String)| {
+            let key = name.to_lowercase().replace("__", ".");
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+            format!("{key} = \"{value}\"\n")
+        };
+        let file = self.path("configuration.toml");
+        let text: String = self.settings.iter().map(line).collect();
+        std::fs::write(&file, text).expect("a written file");
+        file
+    }
+
     /// A path of its folder, beside the data folder.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {

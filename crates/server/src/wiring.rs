@@ -4,6 +4,7 @@
 //! one for sealed private halves, [`open_blobs`] where the service signs URLs itself.
 
 mod compiled_in;
+mod copying;
 mod databases;
 #[cfg(feature = "dynamo")]
 mod dynamodb;
@@ -22,6 +23,7 @@ pub use crypt_keeper_keys_sealed::{
 };
 
 pub use compiled_in::check_compiled_in;
+pub use copying::{KeyRoute, carry_halves};
 pub use databases::{Applied, Database, DatabaseError, Missing, SchemaStatus, Stores};
 pub use master_keys::{
     MasterKeySource, MasterKeySourceError, MasterKeys, ReloadError, Reloaded, RingFile,

@@ -183,6 +183,7 @@ impl Canonical {
             .maybe(entry.api_key, |row, id| row.text(id.as_str()))
             .maybe(entry.serial, |row, serial| row.number(serial.as_i64()))
             .maybe(entry.master_key, |row, id| row.text(&id.to_string()))
+            .maybe(entry.partition, |row, of| row.text(&of.to_string()))
     }
 }
 

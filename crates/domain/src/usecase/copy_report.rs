@@ -118,13 +118,19 @@ pub struct Copied {
     pub failed: u64,
     /// Whether it was told to stop before the end: then nothing was read back.
     pub stopped: bool,
+    /// Whether nothing but key pairs was copied, because one of them could not be: every document
+    /// hangs on one.
+    pub blocked: bool,
 }
 
 impl Copied {
     /// Whether the target is a whole copy of the source.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        !self.stopped && self.failed == 0 && self.kinds.iter().all(Compared::is_equal)
+        !self.stopped
+            && !self.blocked
+            && self.failed == 0
+            && self.kinds.iter().all(Compared::is_equal)
     }
 }
 

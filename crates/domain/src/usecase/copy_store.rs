@@ -110,6 +110,7 @@ impl Copied {
             private_halves: 0,
             failed: 0,
             stopped: false,
+            blocked: false,
         }
     }
 
@@ -138,8 +139,14 @@ impl<'a> Run<'a> {
     /// In an order in which whatever a row hangs on comes before it.
     async fn copy(&mut self) -> Result<ControlFlow<()>, Error> {
         self.carry_private_halves().await?;
-        if self.copy_kind::<Pairs>().await?.is_break()
-            || self.copy_kind::<Users>().await?.is_break()
+        if self.copy_kind::<Pairs>().await?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        if self.done.failed > 0 {
+            self.done.blocked = true;
+            return Ok(ControlFlow::Continue(()));
+        }
+        if self.copy_kind::<Users>().await?.is_break()
             || self.copy_kind::<ApiKeys>().await?.is_break()
             || self.copy_kind::<Documents>().await?.is_break()
             || self.copy_kind::<Audit>().await?.is_break()
@@ -194,7 +201,7 @@ impl<'a> Run<'a> {
             if is_full {
                 copied += self.put::<K>(std::mem::take(&mut missing)).await?;
             }
-            if is_full || is_last || tally.seen % TOLD_EVERY == 0 {
+            if is_full || is_last || tally.seen.is_multiple_of(TOLD_EVERY) {
                 let progress = CopyProgress {
                     verifying: false,
                     kind: K::KIND,
@@ -262,7 +269,7 @@ impl<'a> Run<'a> {
         let mut tally = Tally::<K>::new();
         while let Some(met) = merge.next().await? {
             tally.add(self.copying, &met);
-            if tally.seen % TOLD_EVERY == 0 && self.tell(&tally).is_break() {
+            if tally.seen.is_multiple_of(TOLD_EVERY) && self.tell(&tally).is_break() {
                 return Ok(true);
             }
         }

@@ -6,6 +6,7 @@ mod api_key;
 mod audit;
 mod completions;
 mod config;
+mod copy;
 mod doctor;
 mod documents;
 mod escape;
@@ -19,6 +20,7 @@ mod output;
 mod page;
 mod serve;
 mod setup;
+mod stop;
 mod table;
 mod this_service;
 mod times;
@@ -84,6 +86,7 @@ enum Command {
     Setup(setup::Setup),
     Doctor(doctor::Doctor),
     Migrate(migrate::Migrate),
+    Copy(copy::Copy),
     /// Show what is configured
     #[command(subcommand)]
     Config(config::Command),
@@ -264,6 +267,7 @@ impl Command {
         }
         let admin = Administration::open(context).await?;
         let outcome = match self {
+            Self::Copy(copy) => copy::run(copy, &admin, context, output).await,
             Self::User(command) => user::run(command, &admin, output).await,
             Self::ApiKey(command) => api_key::run(command, &admin, output).await,
             Self::Documents(command) => documents::run(command, &admin, output).await,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crypt_keeper_domain::model::Timestamp;
 use crypt_keeper_domain::ports::{
-    Accounts, AuditLog, KeyRegistry, MetadataStore, PrivateKeys, Probe,
+    Accounts, AuditLog, KeyRegistry, MetadataStore, MetadataTransfer, PrivateKeys, Probe,
 };
 pub use crypt_keeper_store_sql::{OpenError as DatabaseError, SchemaStatus};
 use tokio::runtime::Handle;
@@ -41,6 +41,8 @@ pub struct Stores {
     pub audit: Arc<dyn AuditLog>,
     /// Key pairs.
     pub registry: Arc<dyn KeyRegistry>,
+    /// What moves rows as they are.
+    pub transfer: Arc<dyn MetadataTransfer>,
     /// Sealed private halves; `None` where the role of the server keeps them out of reach.
     pub private_keys: Option<Arc<dyn PrivateKeys>>,
     /// Whether the metadata database is ready.
@@ -155,7 +157,7 @@ pub struct Applied {
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamo"))]
 fn metadata<S>(store: S) -> Stores
 where
-    S: MetadataStore + Accounts + AuditLog + KeyRegistry + Probe + Database,
+    S: MetadataStore + Accounts + AuditLog + KeyRegistry + MetadataTransfer + Probe + Database,
 {
     let store = Arc::new(store);
     Stores {
@@ -163,6 +165,7 @@ where
         accounts: Arc::clone(&store) as _,
         audit: Arc::clone(&store) as _,
         registry: Arc::clone(&store) as _,
+        transfer: Arc::clone(&store) as _,
         private_keys: None,
         probe: Arc::clone(&store) as _,
         databases: vec![store],

@@ -8,8 +8,8 @@ use crypt_keeper_domain::Error;
 use crypt_keeper_domain::model::{DocumentId, Serial};
 use crypt_keeper_domain::usecase::{RewrapProgress, RewrapWatch};
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::super::stop::Stop;
 use super::super::{Failure, Output};
 use crate::error::{Chain, StartError};
 
@@ -163,38 +163,6 @@ fn in_words(left: Duration) -> String {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds @ 120..7200 => format!("{} min", seconds / 60),
         seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-/// Hears that it should stop: at the next pause between two batches.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-    is_heard: bool,
-}
-
-impl Stop {
-    fn listen() -> Result<Self, StartError> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            is_heard: false,
-        })
-    }
-
-    async fn heard(&mut self) {
-        if !self.is_heard {
-            tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
-            }
-            self.is_heard = true;
-        }
-    }
-
-    fn is_heard(&mut self) -> bool {
-        use futures_util::FutureExt as _;
-        self.is_heard || self.heard().now_or_never().is_some()
     }
 }
 
