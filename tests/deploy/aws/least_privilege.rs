@@ -15,7 +15,7 @@ const ENDPOINT: &str = "METADATA__DYNAMODB__ENDPOINT";
 /// What nobody is made to do here: end access, hold documents, and see partitions expire. That the
 /// store needs these calls, its source says (`actions`); that it needs them on these tables, its own
 /// tests on DynamoDB Local.
-const UNTRIED: [(&str, &str); 9] = [
+const UNTRIED: [(&str, &str); 10] = [
     ("dynamodb:DeleteItem", "documents-*"),
     ("dynamodb:DeleteTable", "documents-*"),
     ("dynamodb:BatchGetItem", "held"),
@@ -24,6 +24,7 @@ const UNTRIED: [(&str, &str); 9] = [
     ("dynamodb:GetItem", "held"),
     ("dynamodb:PutItem", "held"),
     ("dynamodb:Query", "held"),
+    ("dynamodb:Query", "held/index/by_principal"),
     ("dynamodb:UpdateItem", "held"),
 ];
 

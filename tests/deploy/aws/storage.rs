@@ -67,7 +67,7 @@ fn nothing_that_holds_documents_or_secrets_goes_with_its_stack() {
             kept += 1;
         }
     }
-    assert_eq!(kept, 4 + 2 + 1 + 1 + 5);
+    assert_eq!(kept, 5 + 2 + 1 + 1 + 5);
     for (_, name, key) in site.all("AWS::KMS::Key") {
         assert_eq!(key["Properties"]["EnableKeyRotation"], true, "{name}");
     }
