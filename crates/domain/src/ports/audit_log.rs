@@ -17,7 +17,8 @@ use crate::model::{
 /// - `an_entry_without_an_act_is_written_once`.
 #[async_trait]
 pub trait AuditLog: Debug + Send + Sync + 'static {
-    /// Entries that `filter` selects, the newest first, in order of their ids.
+    /// Entries that `filter` selects, the newest first, in order of their ids. A page may be short, or
+    /// empty, and not the last: a store may bound how many entries it looks at for one.
     async fn list_audit(
         &self,
         filter: &AuditFilter,

@@ -5,7 +5,8 @@ mod users;
 
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{
-    ApiKey, ApiKeyId, Page, PageRequest, Record, Timestamp, User, UserId, UserName, UserState,
+    ApiKey, ApiKeyId, Page, PageRequest, Record, RetentionClass, Timestamp, User, UserId, UserName,
+    UserState,
 };
 use crypt_keeper_domain::ports::{Accounts, ApiKeyInsert, Change, StoreError, UserInsert};
 
@@ -41,6 +42,15 @@ impl Accounts for DynamoDbStore {
         record: &Record,
     ) -> Result<Change, StoreError> {
         on_runtime!(self.set_user_state(id, state, record))
+    }
+
+    async fn set_user_retention(
+        &self,
+        id: UserId,
+        retention: Option<RetentionClass>,
+        record: &Record,
+    ) -> Result<Change, StoreError> {
+        on_runtime!(self.set_user_retention(id, retention, record))
     }
 
     async fn insert_api_key(

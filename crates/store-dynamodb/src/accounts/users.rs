@@ -1,11 +1,16 @@
 use std::collections::HashMap;
 
-use crypt_keeper_domain::model::{Page, PageRequest, Record, User, UserId, UserName, UserState};
+use aws_sdk_dynamodb::types::AttributeValue;
+use crypt_keeper_domain::model::{
+    Page, PageRequest, Record, RetentionClass, User, UserId, UserName, UserState,
+};
 use crypt_keeper_domain::ports::{Change, StoreError, UserInsert};
 
 use crate::error::unavailable;
 use crate::expression::Expression;
-use crate::items::{Reader, name_item, name_key, name_shards, text, user, user_item, user_key};
+use crate::items::{
+    RETENTION, Reader, name_item, name_key, name_shards, number, text, user, user_item, user_key,
+};
 use crate::query::Range;
 use crate::retry::Retry;
 use crate::store::Core;
@@ -94,19 +99,49 @@ impl Core {
         state: &UserState,
         record: &Record,
     ) -> Result<Change, StoreError> {
+        let to = text(state.as_str());
+        self.set_of_user(*id, "state", Some(to), record, |user| {
+            Some(text(user.state.as_str()))
+        })
+        .await
+    }
+
+    pub(crate) async fn set_user_retention(
+        &self,
+        id: &UserId,
+        retention: &Option<RetentionClass>,
+        record: &Record,
+    ) -> Result<Change, StoreError> {
+        let value =
+            |class: Option<RetentionClass>| class.map(|class| number(i64::from(class.number())));
+        self.set_of_user(*id, RETENTION, value(*retention), record, |user| {
+            value(user.retention)
+        })
+        .await
+    }
+
+    /// Sets one attribute of a user, whose value `now` reads from him; `None` removes it.
+    async fn set_of_user(
+        &self,
+        id: UserId,
+        attribute: &str,
+        to: Option<AttributeValue>,
+        record: &Record,
+        now: impl Fn(&User) -> Option<AttributeValue>,
+    ) -> Result<Change, StoreError> {
         self.ready_for(record).await?;
         let mut retry = Retry::new();
         for round in 0.. {
-            match self.user(*id).await? {
+            match self.user(id).await? {
                 None => return Ok(Change::Missing),
-                Some(user) if user.state == *state => return Ok(Change::Unchanged),
+                Some(user) if now(&user) == to => return Ok(Change::Unchanged),
                 Some(user) => {
                     let change = Expression::is_there()
-                        .and_is("state", Some(text(user.state.as_str())))
-                        .set("state", Some(text(state.as_str())));
+                        .and_is(attribute, now(&user))
+                        .set(attribute, to.clone());
                     let table = self.calls.tables.accounts();
                     let committed = Transaction::new()
-                        .update(Part::User, &table, user_key(*id), &change)
+                        .update(Part::User, &table, user_key(id), &change)
                         .record(&self.calls.tables.audit(), record, round)
                         .commit(&self.calls, None)
                         .await?;

@@ -135,12 +135,15 @@ impl Core {
         Ok(found)
     }
 
-    /// The documents of the ids, in their order; ids without a document are left out.
+    /// The documents of the ids, in order of those and each once; ids without a document are left out.
     pub(crate) async fn read_documents(
         &self,
         table: &str,
         ids: &[DocumentId],
     ) -> Result<Vec<(DocumentId, DocumentItem)>, StoreOrCall> {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
         let keys = ids.iter().map(|id| document_key(*id)).collect();
         let mut found = Vec::with_capacity(ids.len());
         for item in self.calls.get_all(table, keys).await? {

@@ -1,4 +1,6 @@
-use crypt_keeper_domain::model::{ApiKey, ApiKeyDigest, ApiKeyId, User, UserId, UserName};
+use crypt_keeper_domain::model::{
+    ApiKey, ApiKeyDigest, ApiKeyId, RetentionClass, User, UserId, UserName,
+};
 use crypt_keeper_domain::ports::StoreError;
 use sha2::{Digest as _, Sha256};
 
@@ -7,6 +9,8 @@ use super::{ID, ITEM, Item, Reader, Writer, key, shard_name, shard_names};
 /// Collections that the names of all users are spread over, in order of their bytes.
 const NAME_SHARDS: u8 = 16;
 const API_KEY: &str = "api_key";
+/// The class of documents for which a user chooses none.
+pub(crate) const RETENTION: &str = "retention";
 
 pub(crate) fn user_key(id: UserId) -> Item {
     key(user_collection(id), "user")
@@ -27,6 +31,9 @@ pub(crate) fn user_item(user: &User) -> Item {
             .text("state", user.state.as_str())
             .time("created_at", user.created_at)
             .number("api_keys_made", 0)
+            .maybe(user.retention, |item, class| {
+                item.number(RETENTION, i64::from(class.number()))
+            })
             .done(),
     );
     item
@@ -40,7 +47,18 @@ pub(crate) fn user(item: &Item) -> Result<User, StoreError> {
         name: name.map_err(StoreError::corrupt)?,
         state: reader.named("state")?,
         created_at: reader.time("created_at")?,
+        retention: retention(&reader)?,
     })
+}
+
+fn retention(user: &Reader<'_>) -> Result<Option<RetentionClass>, StoreError> {
+    let Some(number) = user.maybe_number(RETENTION)? else {
+        return Ok(None);
+    };
+    let class = u8::try_from(number).map(RetentionClass::new);
+    class
+        .map(Some)
+        .map_err(|_| user.corrupt(&format!("{number} is no retention class")))
 }
 
 /// The collections that hold the names of all users.

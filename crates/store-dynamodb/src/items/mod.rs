@@ -11,8 +11,8 @@ mod partition;
 mod reader;
 
 pub(crate) use account::{
-    api_key, api_key_item, api_key_key, api_key_reference, api_key_references, name_item, name_key,
-    name_shards, referenced_api_key, user, user_item, user_key,
+    RETENTION, api_key, api_key_item, api_key_key, api_key_reference, api_key_references,
+    name_item, name_key, name_shards, referenced_api_key, user, user_item, user_key,
 };
 pub(crate) use audit::{audit_entry, audit_hash, audit_item, audit_shards, month_of};
 pub(crate) use document::{

@@ -44,6 +44,8 @@ impl Injection {
 struct Plan {
     /// The next calls of an operation meet these, one each.
     next: VecDeque<(String, Injection)>,
+    /// So many calls of an operation are passed on before that.
+    skip: Option<(String, usize)>,
     /// All calls of an operation meet this.
     always: Option<(String, Injection)>,
     /// The operations of all calls that came, in order.
@@ -81,6 +83,11 @@ impl Injector {
         plan.next.push_back((operation.to_owned(), injection));
     }
 
+    /// The next `count` calls of `operation` are passed on before any of them meets anything.
+    pub(crate) fn skip(&self, operation: &str, count: usize) {
+        self.plan.lock().unwrap().skip = Some((operation.to_owned(), count));
+    }
+
     /// Every call of `operation` meets it, until [`Injector::calm`].
     pub(crate) fn always(&self, operation: &str, injection: Injection) {
         self.plan.lock().unwrap().always = Some((operation.to_owned(), injection));
@@ -115,7 +122,11 @@ fn serve(client: TcpStream, upstream: SocketAddr, plan: &Mutex<Plan>) {
         let injection = {
             let mut plan = plan.lock().unwrap();
             plan.seen.push(operation.clone());
+            let skips = plan.skip.as_mut();
+            let skips = skips.filter(|(of, left)| *of == operation && *left > 0);
+            let is_skipped = skips.map(|(_, left)| *left -= 1).is_some();
             let next = plan.next.iter().position(|(of, _)| *of == operation);
+            let next = next.filter(|_| !is_skipped);
             match next.and_then(|at| plan.next.remove(at)) {
                 Some((_, injection)) => Some(injection),
                 None => {

@@ -6,8 +6,12 @@
 )]
 
 mod bad_days;
+mod destruction;
+mod holds;
 mod injector;
 mod laws;
 mod partitions;
 mod support;
+mod sweeps;
 mod tables;
+mod unreadable;

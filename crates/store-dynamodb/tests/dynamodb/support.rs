@@ -1,5 +1,6 @@
 //! A store with tables of its own on the shared DynamoDB Local.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use crypt_keeper_domain::memory::ManualClock;
 use crypt_keeper_domain::model::Timestamp;
 use crypt_keeper_store_dynamodb::{DynamoDbConfig, DynamoDbStore};
@@ -99,6 +101,14 @@ impl Site {
             from = answer.last_evaluated_table_name.filter(|_| !is_past);
         }
         found
+    }
+
+    /// Everything in a table, by its name without the prefix.
+    pub(crate) async fn items(&self, table: &str) -> Vec<HashMap<String, AttributeValue>> {
+        let table = format!("{}{table}", self.prefix);
+        let scan = self.client().scan().table_name(table).consistent_read(true);
+        let pages = scan.into_paginator().items().send();
+        pages.try_collect().await.expect("Scan")
     }
 
     pub(crate) async fn remove(self) {
