@@ -29,7 +29,8 @@ pub trait Holds: Debug + Send + Sync + 'static {
 
     /// Copies the document's row, as it is now, and its entries to the held place, with another
     /// wrap and another object key; the hold is complete then. `Unchanged`, and no record, if it is
-    /// already; `Missing` if it was not begun, or the document is gone.
+    /// already; `Missing` if it was not begun, or the document is gone. `Stale` if the pair of the new
+    /// wrap is not active (any more), from stores that can lock its row.
     async fn complete_hold(
         &self,
         id: DocumentId,

@@ -3,19 +3,24 @@
 use std::path::Path;
 
 use crypt_keeper_conformance::fixtures::Fixtures;
-use crypt_keeper_domain::model::{AuditAction, DocumentId, KeyState, Scope, Timestamp};
-use crypt_keeper_domain::ports::{InsertOutcome, KeyRegistry as _, MetadataStore as _, StoreError};
+use crypt_keeper_domain::model::{
+    AuditAction, DocumentId, KeyState, PageLimit, PageRequest, Scope, Timestamp,
+};
+use crypt_keeper_domain::ports::{
+    ExpiredDocument, InsertOutcome, KeyRegistry as _, MetadataStore as _, StoreError,
+};
 use diesel::connection::SimpleConnection as _;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
+use diesel::sqlite::Sqlite;
 use diesel_async::SimpleAsyncConnection as _;
 use futures_util::FutureExt as _;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use super::open::{self, Access};
-use super::queries::Done;
+use super::queries::{Done, sweeps};
 use super::{SqliteStore, dialect};
 
 fn pragma(conn: &mut SqliteConnection, name: &str) -> i64 {
@@ -71,6 +76,42 @@ async fn limit_pages(store: &SqliteStore, pages: &'static str) {
         })
         .await
         .unwrap();
+}
+
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_that_expire_early_are_found_by_their_index_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("x.db");
+    let store = migrated(&path).await;
+    let mut conn = open::connect(&path, Access::Read).unwrap();
+    let make = Fixtures::new(Timestamp::EPOCH);
+    let pair = make.pair(Scope::Shared, KeyState::Active);
+    let seen = ExpiredDocument {
+        expired_at: make.at(),
+        id: make.document(make.user_id(), &pair).id,
+        version: 1,
+    };
+    for after in [None, Some(seen)] {
+        let limit = PageLimit::clamped(50);
+        let due = sweeps::due(make.at(), &PageRequest { after, limit });
+        let statement = diesel::debug_query::<Sqlite, _>(&due).to_string();
+        let (statement, _) = statement.split_once(" -- binds").unwrap();
+        let plan: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}"))
+            .load(&mut conn)
+            .unwrap();
+        let [Step { detail }] = plan.as_slice() else {
+            panic!("one step: {}", plan.len());
+        };
+        let by = "SEARCH documents USING INDEX documents_expiring_early";
+        assert!(detail.starts_with(by), "{detail}");
+    }
+    store.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
