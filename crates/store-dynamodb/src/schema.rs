@@ -179,7 +179,7 @@ impl Calls {
     }
 }
 
-fn is_ours(table: &str, kind: Kind, found: &TableDescription) -> Result<(), OpenError> {
+pub(crate) fn is_ours(table: &str, kind: Kind, found: &TableDescription) -> Result<(), OpenError> {
     let difference = kind
         .difference(found)
         .map_err(|error| refused("DescribeTable", table, &error))?;

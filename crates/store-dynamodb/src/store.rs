@@ -26,6 +26,18 @@ use crate::transaction::Until;
 /// wrapped under it has been written, and is counted, by then.
 const PAIR_STATE_HOLDS: Duration = Duration::from_secs(60);
 
+/// Runs a method of the core on the store's runtime, with arguments of its own.
+macro_rules! on_runtime {
+    ($store:ident . $act:ident ($($argument:ident),* $(,)?)) => {{
+        $(let $argument = $argument.to_owned();)*
+        let core = $store.core();
+        $store
+            .on_runtime(async move { core.$act($(&$argument),*).await })
+            .await
+    }};
+}
+pub(crate) use on_runtime;
+
 /// The metadata store on DynamoDB. Cheap to clone.
 ///
 /// A connection lives on the runtime that opened it, and stalls when that does. Acts therefore run
@@ -128,6 +140,16 @@ impl DynamoDbStore {
         self.opened(self.runtime.spawn(work).await)
     }
 
+    /// The tables of partitions that the catalogue has and DynamoDB lacks: their documents are lost,
+    /// unless a backup has them. It asks about every partition, one by one.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`] from [`OpenError::ForeignTable`] if a table is another;
+    /// [`StoreError::Unavailable`].
+    pub async fn lost_tables(&self) -> Result<Vec<String>, StoreError> {
+        on_runtime!(self.lost_tables())
+    }
+
     /// Milliseconds that DynamoDB's clock is ahead of ours; `None` if it does not tell. Requests are
     /// refused from 15 minutes on.
     ///
@@ -171,18 +193,6 @@ impl DynamoDbStore {
         }
     }
 }
-
-/// Runs a method of the core on the store's runtime, with arguments of its own.
-macro_rules! on_runtime {
-    ($store:ident . $act:ident ($($argument:ident),* $(,)?)) => {{
-        $(let $argument = $argument.to_owned();)*
-        let core = $store.core();
-        $store
-            .on_runtime(async move { core.$act($(&$argument),*).await })
-            .await
-    }};
-}
-pub(crate) use on_runtime;
 
 /// Where the documents lie that a store speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Time partitions: each has an item in the catalogue, and a table as long as it has rows.
 
 mod advance;
+mod check;
 mod drop;
 mod make;
 

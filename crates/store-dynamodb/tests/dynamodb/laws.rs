@@ -166,15 +166,8 @@ impl StoreHarness for Held {
     }
 }
 
-impl TransferHarness for Held {
-    fn transfer(&self) -> Arc<dyn MetadataTransfer> {
-        self.store.clone()
-    }
-}
-
 mod held {
     use super::*;
 
     metadata_store_laws!(held_place());
-    metadata_transfer_laws!(held_place());
 }

@@ -97,8 +97,10 @@ async fn a_partition_that_is_gone_is_unavailable() {
     let pair = scene.pair(Scope::Shared, KeyState::Active).await;
     let document = scene.document(alice.id, &pair).await;
     let table = format!("{}documents-000-20260301", site.prefix);
-    let delete = site.client().delete_table().table_name(table);
+    assert_eq!(site.store.lost_tables().await.unwrap(), [""; 0]);
+    let delete = site.client().delete_table().table_name(&table);
     delete.send().await.unwrap();
+    assert_eq!(site.store.lost_tables().await.unwrap(), [table]);
 
     let store = &scene.store;
     assert!(is_away(&store.find(document.id, &[]).await));
@@ -122,6 +124,7 @@ async fn a_partition_that_is_gone_is_unavailable() {
             assert!(is_away(&found), "{to}");
         } else {
             assert_eq!(found.unwrap(), None);
+            assert_eq!(site.store.lost_tables().await.unwrap(), [""; 0]);
         }
     }
 
@@ -244,6 +247,8 @@ async fn a_foreign_table_in_a_partition_s_place_is_refused_in_words() {
          `item` (RANGE) is needed. Choose another"
     );
     assert!(error.to_string().starts_with(&expected), "{error}");
+    // It was never made, so nothing of it is lost.
+    assert_eq!(site.store.lost_tables().await.unwrap(), [""; 0]);
     site.remove().await;
 }
 
