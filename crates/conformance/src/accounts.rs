@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crypt_keeper_domain::model::{
-    ApiKey, ApiKeyDigest, AuditAction, MAX_LIVE_API_KEYS, Timestamp, User, UserId, UserName,
-    UserState,
+    ApiKey, ApiKeyDigest, AuditAction, MAX_LIVE_API_KEYS, RetentionClass, Timestamp, User, UserId,
+    UserName, UserState,
 };
 use crypt_keeper_domain::ports::{ApiKeyInsert, Change, StoreError, UserInsert};
 
@@ -24,6 +24,7 @@ macro_rules! accounts_laws {
                 created_user_is_found,
                 one_of_many_users_of_a_name_wins,
                 user_state_changes_once,
+                user_retention_changes_once,
                 api_key_is_found_with_its_user,
                 a_user_has_two_live_api_keys_at_most,
                 revoked_api_key_stays_revoked,
@@ -55,6 +56,7 @@ pub async fn created_user_is_found(harness: &dyn StoreHarness) {
         if number % 2 == 1 {
             user.state = UserState::Disabled;
             user.created_at = Timestamp::from_micros(1);
+            user.retention = Some(RetentionClass::new(255 - number as u8));
         }
         let record = scene.make.record(AuditAction::UserCreated);
         let inserted = scene.accounts.insert_user(&user, &record).await;
@@ -164,6 +166,53 @@ pub async fn user_state_changes_once(harness: &dyn StoreHarness) {
     .await;
     let changed = answers.iter().filter(|one| **one == Change::Changed);
     assert_eq!(changed.count(), 1, "{answers:?}");
+}
+
+/// The retention class of a user is set, changed and taken away; what is there already is
+/// `Unchanged` and writes no record.
+pub async fn user_retention_changes_once(harness: &dyn StoreHarness) {
+    let scene = Scene::new(harness);
+    let (alice, bob) = (scene.user("alice").await, scene.user("bob").await);
+    let key = scene.make.api_key(alice.id);
+    let record = scene.make.record(AuditAction::ApiKeyCreated);
+    let inserted = scene.accounts.insert_api_key(&key, &record).await;
+    assert_eq!(inserted.unwrap(), ApiKeyInsert::Inserted);
+    let set = async |id, retention| {
+        let record = scene.make.record(AuditAction::UserRetentionSet);
+        let changed = scene
+            .accounts
+            .set_user_retention(id, retention, &record)
+            .await;
+        let changed = changed.expect("set_user_retention");
+        let recorded = scene.is_recorded(&record).await;
+        assert_eq!(recorded, changed == Change::Changed);
+        changed
+    };
+    let class = |number| Some(RetentionClass::new(number));
+    for (retention, expected) in [
+        (None, Change::Unchanged),
+        (class(0), Change::Changed),
+        (class(0), Change::Unchanged),
+        (class(255), Change::Changed),
+        (None, Change::Changed),
+        (None, Change::Unchanged),
+        (class(64), Change::Changed),
+    ] {
+        assert_eq!(set(alice.id, retention).await, expected, "{retention:?}");
+        let expected = User {
+            retention,
+            ..alice.clone()
+        };
+        let now = found(&scene, &alice.name).await;
+        assert_eq!(now.as_ref(), Some(&expected));
+        // Requests see it with the API key.
+        let with_key = scene.accounts.find_api_key(key.id).await.unwrap();
+        assert_eq!(with_key.map(|(_, user)| user), Some(expected));
+    }
+    assert_eq!(found(&scene, &bob.name).await, Some(bob));
+    let nobody = scene.make.user_id();
+    assert_eq!(set(nobody, class(1)).await, Change::Missing);
+    assert_eq!(set(nobody, None).await, Change::Missing);
 }
 
 /// An API key is found with its user, as it was made.

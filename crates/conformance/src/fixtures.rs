@@ -89,6 +89,7 @@ impl Fixtures {
             name,
             state: UserState::Active,
             created_at: self.at,
+            retention: None,
         }
     }
 

@@ -55,6 +55,7 @@ diesel::table! {
         name -> Text,
         state -> Text,
         created_at -> Timestamp,
+        retention_class -> Nullable<SmallInt>,
     }
 }
 

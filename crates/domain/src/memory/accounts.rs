@@ -2,8 +2,8 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::model::{
-    ApiKey, ApiKeyId, MAX_LIVE_API_KEYS, Page, PageRequest, Record, Timestamp, User, UserId,
-    UserName, UserState,
+    ApiKey, ApiKeyId, MAX_LIVE_API_KEYS, Page, PageRequest, Record, RetentionClass, Timestamp,
+    User, UserId, UserName, UserState,
 };
 use crate::ports::{Accounts, ApiKeyInsert, Change, StoreError, UserInsert};
 
@@ -61,6 +61,24 @@ impl Accounts for MemoryStore {
         }
         if let Some(user) = rows.users.get_mut(&id) {
             user.state = state;
+        }
+        Ok(Change::Changed)
+    }
+
+    async fn set_user_retention(
+        &self,
+        id: UserId,
+        retention: Option<RetentionClass>,
+        record: &Record,
+    ) -> Result<Change, StoreError> {
+        let mut rows = self.rows()?;
+        match rows.users.get(&id) {
+            None => return Ok(Change::Missing),
+            Some(user) if user.retention == retention => return Ok(Change::Unchanged),
+            Some(_) => rows.record(std::slice::from_ref(record))?,
+        }
+        if let Some(user) = rows.users.get_mut(&id) {
+            user.retention = retention;
         }
         Ok(Change::Changed)
     }

@@ -2,8 +2,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::Timestamp;
 use super::identifier::{named, uuid_v7};
+use super::{RetentionClass, Timestamp};
 
 /// Id of a user's account, a UUID version 7. Documents, entries and the audit log refer to it,
 /// never to the name.
@@ -116,6 +116,8 @@ pub struct User {
     pub state: UserState,
     /// When it was made.
     pub created_at: Timestamp,
+    /// The retention class of documents for which he chooses none; `None`: the configured default.
+    pub retention: Option<RetentionClass>,
 }
 
 #[cfg(test)]

@@ -79,6 +79,8 @@ named! {
         UserDisabled = "user.disabled",
         /// A disabled account was made usable again.
         UserEnabled = "user.enabled",
+        /// The retention class of a user's documents was chosen.
+        UserRetentionSet = "user.retention_set",
         /// An API key was made.
         ApiKeyCreated = "api_key.created",
         /// An API key was revoked.

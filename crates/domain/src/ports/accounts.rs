@@ -4,7 +4,8 @@ use async_trait::async_trait;
 
 use super::{Change, StoreError};
 use crate::model::{
-    ApiKey, ApiKeyId, Page, PageRequest, Record, Timestamp, User, UserId, UserName, UserState,
+    ApiKey, ApiKeyId, Page, PageRequest, Record, RetentionClass, Timestamp, User, UserId, UserName,
+    UserState,
 };
 
 /// Users and their API keys.
@@ -13,6 +14,7 @@ use crate::model::{
 /// - `created_user_is_found` by name and by id.
 /// - `one_of_many_users_of_a_name_wins`.
 /// - `user_state_changes_once`: a repetition is `Unchanged` and writes no record.
+/// - `user_retention_changes_once`, and is found with the user.
 /// - `api_key_is_found_with_its_user`.
 /// - `a_user_has_two_live_api_keys_at_most`, also when many are made at once.
 /// - `revoked_api_key_stays_revoked`.
@@ -42,6 +44,15 @@ pub trait Accounts: Debug + Send + Sync + 'static {
         &self,
         id: UserId,
         state: UserState,
+        record: &Record,
+    ) -> Result<Change, StoreError>;
+
+    /// Sets the retention class of documents for which a user chooses none. `Unchanged`, and no
+    /// record, if it is that already.
+    async fn set_user_retention(
+        &self,
+        id: UserId,
+        retention: Option<RetentionClass>,
         record: &Record,
     ) -> Result<Change, StoreError>;
 

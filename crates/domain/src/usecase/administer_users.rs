@@ -3,8 +3,8 @@ use std::sync::Arc;
 use super::require;
 use crate::Error;
 use crate::model::{
-    AuditAction, AuditEntry, CallContext, Page, PageRequest, Record, Scopes, User, UserId,
-    UserName, UserState,
+    AuditAction, AuditEntry, CallContext, Page, PageRequest, Record, RetentionClass, Scopes, User,
+    UserId, UserName, UserState,
 };
 use crate::ports::{Accounts, Change, Entropy, EntropyExt, UserInsert};
 
@@ -17,18 +17,43 @@ pub struct AdministerUsers {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// An account that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUser {
+    /// Its name.
+    pub name: UserName,
+    /// The retention class of documents for which he chooses none; `None`: the configured default.
+    pub retention: Option<RetentionClass>,
+}
+
+/// His documents are of the configured default.
+impl From<UserName> for NewUser {
+    fn from(name: UserName) -> Self {
+        Self {
+            name,
+            retention: None,
+        }
+    }
+}
+
 impl AdministerUsers {
     /// Makes an account.
     ///
     /// # Errors
     /// [`Error::UserNameTaken`], [`Error::Forbidden`], [`Error::Unavailable`].
-    pub async fn create(&self, context: &CallContext, name: UserName) -> Result<User, Error> {
+    pub async fn create(
+        &self,
+        context: &CallContext,
+        new: impl Into<NewUser>,
+    ) -> Result<User, Error> {
         require(context, Scopes::ADMINISTRATION)?;
+        let NewUser { name, retention } = new.into();
         let user = User {
             id: UserId::new(context.at, self.entropy.bytes()?),
             name,
             state: UserState::Active,
             created_at: context.at,
+            retention,
         };
         let record = self.record(context, AuditAction::UserCreated, user.id)?;
         match self.accounts.insert_user(&user, &record).await? {
@@ -61,26 +86,39 @@ impl AdministerUsers {
         state: UserState,
     ) -> Result<bool, Error> {
         require(context, Scopes::ADMINISTRATION)?;
-        let user = self
-            .accounts
-            .find_user(name)
-            .await?
-            .ok_or(Error::NoSuchUser)?;
+        let user = self.find(name).await?;
         let action = match state {
             UserState::Active => AuditAction::UserEnabled,
             UserState::Disabled => AuditAction::UserDisabled,
         };
         let record = self.record(context, action, user.id)?;
-        match self
+        let changed = self.accounts.set_user_state(user.id, state, &record);
+        whether(changed.await?)
+    }
+
+    /// Sets the retention class of documents for which the user of a name chooses none, `None`: the
+    /// configured default; whether that changed anything. Documents that are there stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchUser`], [`Error::Forbidden`], [`Error::Unavailable`].
+    pub async fn set_retention(
+        &self,
+        context: &CallContext,
+        name: &UserName,
+        retention: Option<RetentionClass>,
+    ) -> Result<bool, Error> {
+        require(context, Scopes::ADMINISTRATION)?;
+        let user = self.find(name).await?;
+        let record = self.record(context, AuditAction::UserRetentionSet, user.id)?;
+        let changed = self
             .accounts
-            .set_user_state(user.id, state, &record)
-            .await?
-        {
-            Change::Changed => Ok(true),
-            Change::Unchanged => Ok(false),
-            Change::Missing => Err(Error::NoSuchUser),
-            Change::Stale => Err(Error::Conflict),
-        }
+            .set_user_retention(user.id, retention, &record);
+        whether(changed.await?)
+    }
+
+    async fn find(&self, name: &UserName) -> Result<User, Error> {
+        let found = self.accounts.find_user(name).await?;
+        found.ok_or(Error::NoSuchUser)
     }
 
     fn record(
@@ -92,5 +130,14 @@ impl AdministerUsers {
         let mut audit = AuditEntry::new(context, action, self.entropy.bytes()?);
         audit.user = Some(user);
         Ok(Record::from(audit))
+    }
+}
+
+fn whether(change: Change) -> Result<bool, Error> {
+    match change {
+        Change::Changed => Ok(true),
+        Change::Unchanged => Ok(false),
+        Change::Missing => Err(Error::NoSuchUser),
+        Change::Stale => Err(Error::Conflict),
     }
 }

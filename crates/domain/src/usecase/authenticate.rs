@@ -34,7 +34,10 @@ impl Authenticate {
                     && user.name == name
                     && user.state == UserState::Active =>
             {
-                Ok(Caller::user(user.id, key.id))
+                Ok(Caller {
+                    retention: user.retention,
+                    ..Caller::user(user.id, key.id)
+                })
             }
             _ => Err(Error::Unauthenticated),
         }

@@ -84,6 +84,7 @@ impl Canonical {
             .text(user.name.as_str())
             .text(user.state.as_str())
             .time(user.created_at)
+            .maybe(user.retention, |row, class| row.bytes(&[class.number()]))
     }
 
     pub(super) fn api_key(key: &ApiKey) -> Self {

@@ -43,7 +43,7 @@ mod suspend_keys;
 mod sweep_documents;
 
 pub use administer_api_keys::{AdministerApiKeys, NewApiKey};
-pub use administer_users::AdministerUsers;
+pub use administer_users::{AdministerUsers, NewUser};
 pub use authenticate::Authenticate;
 pub use cancel_destruction::CancelDestruction;
 pub use compromise_keys::CompromiseKeys;

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crypt_keeper_domain::model::{PageLimit, PageRequest, UserState};
+use crypt_keeper_domain::model::{PageLimit, PageRequest, RetentionClass, UserState};
 use crypt_keeper_domain::ports::Accounts;
+use crypt_keeper_domain::usecase::NewUser;
+use crypt_keeper_secret::ExposeSecret;
 
 use crate::house::{House, refusal, user_name};
 
@@ -38,6 +40,47 @@ async fn users_are_made_listed_disabled_and_enabled() {
             "operator: user.enabled, user alice",
         ]
     );
+}
+
+#[tokio::test]
+async fn the_class_of_a_users_documents_is_chosen_and_comes_with_his_credentials() {
+    let house = House::empty();
+    let operator = house.operator();
+    let users = house.users();
+    let class = |number| Some(RetentionClass::new(number));
+    let new = NewUser {
+        name: user_name("bob"),
+        retention: class(1),
+    };
+    assert_eq!(
+        users.create(&operator, new).await.unwrap().retention,
+        class(1)
+    );
+
+    let alice = house.person("alice").await;
+    let name = user_name("alice");
+    let set = async |retention| users.set_retention(&operator, &name, retention).await;
+    let signed_in = async || {
+        let key = alice.token.expose_secret();
+        let caller = house.authenticate().run("alice", key, house.now()).await;
+        caller.unwrap().retention
+    };
+    assert_eq!(signed_in().await, None);
+    assert!(set(class(64)).await.unwrap());
+    assert!(!set(class(64)).await.unwrap());
+    assert_eq!(signed_in().await, class(64));
+    assert!(set(None).await.unwrap());
+    assert_eq!(signed_in().await, None);
+    let nobody = user_name("nobody");
+    let answer = users.set_retention(&operator, &nobody, None).await;
+    assert_eq!(refusal(answer), "NoSuchUser");
+    let answer = users
+        .set_retention(&house.of(&alice), &name, class(64))
+        .await;
+    assert_eq!(refusal(answer), "Forbidden");
+    let log = house.log_since(house.now(), &[&alice]).await;
+    let of_alice = "operator: user.retention_set, user alice";
+    assert_eq!(log.iter().filter(|line| *line == of_alice).count(), 2);
 }
 
 #[tokio::test]

@@ -268,7 +268,9 @@ impl Command {
         let admin = Administration::open(context).await?;
         let outcome = match self {
             Self::Copy(copy) => copy::run(copy, &admin, context, output).await,
-            Self::User(command) => user::run(command, &admin, output).await,
+            Self::User(command) => {
+                user::run(command, &settings.retention, &admin, output).await
+            }
             Self::ApiKey(command) => api_key::run(command, &admin, output).await,
             Self::Documents(command) => documents::run(command, &admin, output).await,
             Self::Keys(command) => keys::run(command, settings, &admin, output).await,

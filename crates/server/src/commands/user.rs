@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use crypt_keeper_domain::Error;
-use crypt_keeper_domain::model::{CallContext, PageLimit, PageRequest, User, UserName, UserState};
-use crypt_keeper_domain::usecase::AdministerUsers;
+use crypt_keeper_domain::model::{
+    CallContext, InvalidRetentionName, PageLimit, PageRequest, RetentionClass, RetentionClasses,
+    User, UserName, UserState,
+};
+use crypt_keeper_domain::usecase::{AdministerUsers, NewUser};
 use serde_json::json;
 
 use super::administration::Administration;
@@ -32,6 +35,17 @@ pub(super) enum Command {
     /// Example: crypt-keeper user list --json | jq -r 'select(.state == "disabled").name'
     #[command(verbatim_doc_comment)]
     List(List),
+
+    /// Choose the retention class of the documents for which a user chooses none
+    ///
+    /// It holds for documents that the user uploads from now on; those that are there keep the end
+    /// they were given. A class that is later taken out of the configuration is not passed over:
+    /// uploads that choose no other are refused until the user is given one that is configured.
+    ///
+    /// Examples: crypt-keeper user set-retention alice short
+    ///           crypt-keeper user set-retention alice --none
+    #[command(verbatim_doc_comment)]
+    SetRetention(SetRetention),
 
     /// Refuse a user from now on, without touching any document
     ///
@@ -62,6 +76,27 @@ pub(super) struct Add {
 
     #[command(flatten)]
     expiry: Expiry,
+
+    /// The retention class of documents for which the user chooses none [default: that of
+    /// `retention.default`, as it is when a document is uploaded]
+    #[arg(long, value_name = "CLASS")]
+    retention: Option<String>,
+}
+
+/// The retention class of a user.
+#[derive(Debug, Args)]
+#[group(id = "class", required = true, multiple = false, args = ["retention", "none"])]
+pub(super) struct SetRetention {
+    #[command(flatten)]
+    who: Named,
+
+    /// The class; `crypt-keeper retention show` lists them
+    #[arg(value_name = "CLASS")]
+    retention: Option<String>,
+
+    /// That of `retention.default`, as it is when a document is uploaded
+    #[arg(long)]
+    none: bool,
 }
 
 /// A list of users.
@@ -87,6 +122,7 @@ pub(super) fn parse_name(text: &str) -> Result<UserName, String> {
 /// Does it.
 pub(super) async fn run(
     command: &Command,
+    retention: &RetentionClasses,
     admin: &Administration,
     output: &mut Output,
 ) -> Result<(), Failure> {
@@ -95,8 +131,9 @@ pub(super) async fn run(
         entropy: Arc::clone(&admin.entropy),
     };
     match command {
-        Command::Add(add) => add.run(&users, admin, output).await,
-        Command::List(list) => list.run(&users, &admin.call, output).await,
+        Command::Add(add) => add.run(&users, retention, admin, output).await,
+        Command::List(list) => list.run(&users, retention, &admin.call, output).await,
+        Command::SetRetention(set) => set.run(&users, retention, &admin.call, output).await,
         Command::Disable(user) => {
             user.set_state(UserState::Disabled, &users, &admin.call, output)
                 .await
@@ -112,10 +149,12 @@ impl Add {
     async fn run(
         &self,
         users: &AdministerUsers,
+        retention: &RetentionClasses,
         admin: &Administration,
         output: &mut Output,
     ) -> Result<(), Failure> {
         let context = &admin.call;
+        let class = class_of(self.retention.as_deref(), retention)?;
         if self.expiry.is_given() && !self.api_key {
             return Err(Failure::Usage(
                 "an expiry is that of an API key: give --api-key too".to_owned(),
@@ -132,7 +171,13 @@ impl Add {
         let shown = escaped(name.as_str());
         let word = shell_word(name.as_str());
         users
-            .create(context, name.clone())
+            .create(
+                context,
+                NewUser {
+                    name: name.clone(),
+                    retention: class,
+                },
+            )
             .await
             .map_err(|error| match error {
                 Error::UserNameTaken => Failure::Failed(format!(
@@ -156,10 +201,11 @@ impl List {
     async fn run(
         &self,
         users: &AdministerUsers,
+        retention: &RetentionClasses,
         context: &CallContext,
         output: &mut Output,
     ) -> Result<(), Failure> {
-        let mut table = Table::new(["NAME", "STATE", "CREATED", "ID"]);
+        let mut table = Table::new(["NAME", "STATE", "RETENTION", "CREATED", "ID"]);
         let mut page = PageRequest {
             after: None,
             limit: PageLimit::MAX,
@@ -168,11 +214,13 @@ impl List {
             let found = users.list(context, &page).await?;
             for user in found.items {
                 if self.json {
-                    output.json(&shown(&user))?;
+                    output.json(&shown(&user, retention))?;
                 } else {
                     table.push([
                         user.name.to_string(),
                         user.state.to_string(),
+                        user.retention
+                            .map_or_else(|| "-".to_owned(), |class| class_name(class, retention)),
                         seconds(user.created_at),
                         user.id.to_string(),
                     ]);
@@ -191,12 +239,66 @@ impl List {
     }
 }
 
-fn shown(user: &User) -> serde_json::Value {
+/// The class of a name that was given.
+fn class_of(
+    name: Option<&str>,
+    retention: &RetentionClasses,
+) -> Result<Option<RetentionClass>, Failure> {
+    let Some(name) = name else { return Ok(None) };
+    let named = name
+        .parse()
+        .map_err(|error: InvalidRetentionName| Failure::Usage(error.to_string()))?;
+    let chosen = retention
+        .choose(Some(&named), None)
+        .map_err(|error| Failure::Usage(error.message))?;
+    Ok(Some(chosen.class))
+}
+
+/// Its name, or where it is not configured (any more) its number.
+fn class_name(class: RetentionClass, retention: &RetentionClasses) -> String {
+    retention
+        .policy(class)
+        .map_or_else(|| class.to_string(), |policy| policy.name.to_string())
+}
+
+impl SetRetention {
+    async fn run(
+        &self,
+        users: &AdministerUsers,
+        retention: &RetentionClasses,
+        context: &CallContext,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let name = &self.who.name;
+        let class = class_of(self.retention.as_deref(), retention)?;
+        let changed = users
+            .set_retention(context, name, class)
+            .await
+            .map_err(|error| unknown_user(error, name))?;
+        let shown = escaped(name.as_str());
+        let of = match class {
+            Some(class) => format!("of retention class {}", class_name(class, retention)),
+            None => "of the configured default".to_owned(),
+        };
+        let when = if changed { "from now on" } else { "already" };
+        output.note(format_args!(
+            "Documents for which {shown} chooses no retention class are {of} {when}."
+        ));
+        Ok(())
+    }
+}
+
+fn shown(user: &User, retention: &RetentionClasses) -> serde_json::Value {
+    let policy = user.retention.and_then(|class| retention.policy(class));
     json!({
         "id": user.id.to_string(),
         "name": user.name.as_str(),
         "state": user.state.as_str(),
         "created_at": user.created_at.to_string(),
+        "retention": user.retention.map(|class| json!({
+            "number": class.number(),
+            "name": policy.map(|policy| policy.name.as_str()),
+        })),
     })
 }
 

@@ -16,6 +16,7 @@ fn setup_makes_what_lacks_and_says_so() {
     metadata database: applied [migration audit_master_key]
     metadata database: applied [migration expiry]
     metadata database: applied [migration holds]
+    metadata database: applied [migration user_retention]
     key store: applied [migration private_keys]
     key pair: made [serial]
     $ crypt-keeper setup
@@ -23,7 +24,7 @@ fn setup_makes_what_lacks_and_says_so() {
     $ crypt-keeper setup --json
     {"master_key":null,"migrations":[{"database":"metadata database","applied":[]},{"database":"key store","applied":[]}],"bucket":null,"key_pair":null}
     $ crypt-keeper user list
-    NAME  STATE  CREATED  ID
+    NAME  STATE  RETENTION  CREATED  ID
     "#);
     for file in ["master.key", "metadata.db", "keys.db"] {
         assert_eq!(mode(&desk.data(file)), 0o600, "{file}");
@@ -105,7 +106,7 @@ fn migrations_are_shown_before_they_are_applied() {
         "user list",
     ]), @r#"
     $ crypt-keeper user list
-    | crypt-keeper: the metadata database lacks the migrations [migration metadata], [migration key_exposed], [migration ingest_functions], [migration audit_master_key], [migration expiry], [migration holds]: run `crypt-keeper migrate`, or set `metadata.migrate_on_start = true`
+    | crypt-keeper: the metadata database lacks the migrations [migration metadata], [migration key_exposed], [migration ingest_functions], [migration audit_master_key], [migration expiry], [migration holds], [migration user_retention]: run `crypt-keeper migrate`, or set `metadata.migrate_on_start = true`
     exit code 1
     $ crypt-keeper migrate --dry-run
     metadata database: pending [migration metadata]
@@ -114,9 +115,10 @@ fn migrations_are_shown_before_they_are_applied() {
     metadata database: pending [migration audit_master_key]
     metadata database: pending [migration expiry]
     metadata database: pending [migration holds]
+    metadata database: pending [migration user_retention]
     key store: pending [migration private_keys]
     $ crypt-keeper migrate --dry-run --json
-    {"database":"metadata database","pending":["[migration metadata]","[migration key_exposed]","[migration ingest_functions]","[migration audit_master_key]","[migration expiry]","[migration holds]"]}
+    {"database":"metadata database","pending":["[migration metadata]","[migration key_exposed]","[migration ingest_functions]","[migration audit_master_key]","[migration expiry]","[migration holds]","[migration user_retention]"]}
     {"database":"key store","pending":["[migration private_keys]"]}
     $ crypt-keeper migrate
     metadata database: applied [migration metadata]
@@ -125,6 +127,7 @@ fn migrations_are_shown_before_they_are_applied() {
     metadata database: applied [migration audit_master_key]
     metadata database: applied [migration expiry]
     metadata database: applied [migration holds]
+    metadata database: applied [migration user_retention]
     key store: applied [migration private_keys]
     $ crypt-keeper migrate
     metadata database: up to date
@@ -133,7 +136,7 @@ fn migrations_are_shown_before_they_are_applied() {
     metadata database: up to date
     key store: up to date
     $ crypt-keeper user list
-    NAME  STATE  CREATED  ID
+    NAME  STATE  RETENTION  CREATED  ID
     "#);
 }
 

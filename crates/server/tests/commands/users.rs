@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::desk::Desk;
+use crate::http;
 
 #[test]
 fn users_come_and_go() {
@@ -18,7 +19,7 @@ fn users_come_and_go() {
         "user enable alice",
         "user disable carol",
         "user enable carol",
-    ]), @r"
+    ]), @"
     $ crypt-keeper user add alice
     | Made user alice.
     | To sign in, an API key is needed: crypt-keeper api-key create alice
@@ -30,17 +31,17 @@ fn users_come_and_go() {
     | crypt-keeper: there is a user alice already; for an API key: crypt-keeper api-key create alice
     exit code 1
     $ crypt-keeper user list
-    NAME  STATE  CREATED  ID
-    alice  active  [time]  [id]
-    bob  active  [time]  [id]
+    NAME  STATE  RETENTION  CREATED  ID
+    alice  active  -  [time]  [id]
+    bob  active  -  [time]  [id]
     $ crypt-keeper user disable alice
     | User alice is disabled now.
     $ crypt-keeper user disable alice
     | User alice is disabled already.
     $ crypt-keeper user list
-    NAME  STATE  CREATED  ID
-    alice  disabled  [time]  [id]
-    bob  active  [time]  [id]
+    NAME  STATE  RETENTION  CREATED  ID
+    alice  disabled  -  [time]  [id]
+    bob  active  -  [time]  [id]
     $ crypt-keeper user enable alice
     | User alice is active now.
     $ crypt-keeper user disable carol
@@ -53,6 +54,117 @@ fn users_come_and_go() {
 }
 
 #[test]
+fn a_user_has_a_retention_class_of_his_own_or_none() {
+    let mut desk =
+        Desk::set_up().with("CRYPT_KEEPER__RETENTION__CLASSES", "1:short:7d,64:long:90d");
+    assert_snapshot!(desk.type_in(&[
+        "user add alice --retention short",
+        "user add bob",
+        "user add carol --retention medium",
+        "user list",
+        "user set-retention bob long",
+        "user set-retention bob long",
+        "user set-retention bob Long",
+        "user set-retention dave long",
+        "user set-retention bob",
+        "user list --json",
+    ]), @r#"
+    $ crypt-keeper user add alice --retention short
+    | Made user alice.
+    | To sign in, an API key is needed: crypt-keeper api-key create alice
+    $ crypt-keeper user add bob
+    | Made user bob.
+    | To sign in, an API key is needed: crypt-keeper api-key create bob
+    $ crypt-keeper user add carol --retention medium
+    | crypt-keeper: no retention class is named `medium`: choose one of default, short, long
+    exit code 2
+    $ crypt-keeper user list
+    NAME  STATE  RETENTION  CREATED  ID
+    alice  active  short  [time]  [id]
+    bob  active  -  [time]  [id]
+    $ crypt-keeper user set-retention bob long
+    | Documents for which bob chooses no retention class are of retention class long from now on.
+    $ crypt-keeper user set-retention bob long
+    | Documents for which bob chooses no retention class are of retention class long already.
+    $ crypt-keeper user set-retention bob Long
+    | crypt-keeper: a retention class is named by 1 to 32 lower-case letters, digits and `-`, a letter first
+    exit code 2
+    $ crypt-keeper user set-retention dave long
+    | crypt-keeper: there is no user dave; `crypt-keeper user list` lists all
+    exit code 1
+    $ crypt-keeper user set-retention bob
+    | error: the following required arguments were not provided:
+    |  <CLASS|--none>
+    | 
+    | Usage: crypt-keeper user set-retention <CLASS|--none> <NAME>
+    | 
+    | For more information, try '--help'.
+    exit code 2
+    $ crypt-keeper user list --json
+    {"created_at":"[time]","id":"[id]","name":"alice","retention":{"name":"short","number":1},"state":"active"}
+    {"created_at":"[time]","id":"[id]","name":"bob","retention":{"name":"long","number":64},"state":"active"}
+    "#);
+    // What is taken out of the configuration is shown by its number.
+    desk.set("CRYPT_KEEPER__RETENTION__CLASSES", "64:long:90d");
+    assert_snapshot!(desk.type_in(&[
+        "user list",
+        "user set-retention alice --none",
+        "user list",
+        "audit list",
+    ]), @"
+    $ crypt-keeper user list
+    NAME  STATE  RETENTION  CREATED  ID
+    alice  active  1  [time]  [id]
+    bob  active  long  [time]  [id]
+    $ crypt-keeper user set-retention alice --none
+    | Documents for which alice chooses no retention class are of the configured default from now on.
+    $ crypt-keeper user list
+    NAME  STATE  RETENTION  CREATED  ID
+    alice  active  -  [time]  [id]
+    bob  active  long  [time]  [id]
+    $ crypt-keeper audit list
+    AT  ACTION  BY  FROM  ON
+    [time]  user.retention_set  (operator)  -  user alice
+    [time]  user.retention_set  (operator)  -  user bob
+    [time]  user.created  (operator)  -  user bob
+    [time]  user.created  (operator)  -  user alice
+    [time]  key_pair.created  (operator)  -  key pair [serial]
+    [time]  key_pair.activated  (operator)  -  key pair [serial]
+    ");
+}
+
+/// The class that the operator chose is that of the user's uploads; one that is not configured any
+/// more refuses those that choose no other.
+#[test]
+fn uploads_are_of_the_users_class() {
+    let mut desk = Desk::set_up().with("CRYPT_KEEPER__RETENTION__CLASSES", "1:short:7d");
+    let ran = desk.run(&["user", "add", "alice", "--api-key", "--retention", "short"]);
+    let key = ran.line().to_owned();
+    let service = desk.serve();
+    let id = http::id_of(&http::upload(service.address, "alice", &key, "a.txt"));
+    let shown = desk.run(&["documents", "show", &id, "--json"]).json();
+    assert!(shown[0]["expires_at"].is_string(), "{}", shown[0]);
+
+    drop(service);
+    desk.set("CRYPT_KEEPER__RETENTION__CLASSES", "2:other:7d");
+    let service = desk.serve();
+    let (status, body) = http::upload(service.address, "alice", &key, "b.txt");
+    assert_eq!(status, 400);
+    assert!(
+        body.contains("retention class 1, the default of this user, is not configured any more"),
+        "{body}"
+    );
+    assert_eq!(http::download(service.address, "alice", &key, &id), 200);
+    assert_eq!(
+        desk.run(&["user", "set-retention", "alice", "--none"]).code,
+        0
+    );
+    let id = http::id_of(&http::upload(service.address, "alice", &key, "c.txt"));
+    let shown = desk.run(&["documents", "show", &id, "--json"]).json();
+    assert!(shown[0]["expires_at"].is_null(), "{}", shown[0]);
+}
+
+#[test]
 fn names_that_cannot_be_are_refused_at_the_edge() {
     let desk = Desk::set_up();
     let long = "x".repeat(129);
@@ -60,14 +172,14 @@ fn names_that_cannot_be_are_refused_at_the_edge() {
         let ran = desk.run(&["user", "add", name]);
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{name:?}");
     }
-    assert_snapshot!(desk.type_in(&["user add a:b", "user list"]), @r"
+    assert_snapshot!(desk.type_in(&["user add a:b", "user list"]), @"
     $ crypt-keeper user add a:b
     | error: invalid value 'a:b' for '<NAME>': a user name has no `:` and no control characters
     | 
     | For more information, try '--help'.
     exit code 2
     $ crypt-keeper user list
-    NAME  STATE  CREATED  ID
+    NAME  STATE  RETENTION  CREATED  ID
     ");
 }
 
@@ -176,7 +288,7 @@ fn what_is_asked_wrongly_is_said_in_one_line() {
         "api-key create dave --expires-at 2020-01-01",
         "api-key create dave --expires-in 90",
         "api-key create dave --expires-in 1d --expires-at 2099-01-01",
-    ]), @r"
+    ]), @"
     $ crypt-keeper api-key revoke nonsense
     | crypt-keeper: that is not the id of an API key: 12 letters and digits are needed, as `crypt-keeper api-key list NAME` shows them
     exit code 2
@@ -196,7 +308,7 @@ fn what_is_asked_wrongly_is_said_in_one_line() {
     | crypt-keeper: the API key would expire before it is made; choose a later moment
     exit code 2
     $ crypt-keeper user list
-    NAME  STATE  CREATED  ID
+    NAME  STATE  RETENTION  CREATED  ID
     $ crypt-keeper user add dave --api-key
     [API key]
     | Made user dave.

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{
-    ApiKey, ApiKeyId, MAX_LIVE_API_KEYS, Page, PageRequest, Record, Timestamp, User, UserId,
-    UserName, UserState,
+    ApiKey, ApiKeyId, MAX_LIVE_API_KEYS, Page, PageRequest, Record, RetentionClass, Timestamp,
+    User, UserId, UserName, UserState,
 };
 use crypt_keeper_domain::ports::{Accounts, ApiKeyInsert, Change, StoreError, UserInsert};
 use diesel::dsl::exists;
@@ -109,18 +109,45 @@ impl Accounts for Store {
                     .set(users::state.eq(state.as_str()))
                     .execute(conn)
                     .await?;
-                if changed > 0 {
-                    record(conn, &[audit]).await?;
-                    return Ok(Done::Keep(Change::Changed));
-                }
-                let there: bool = diesel::select(exists(users::table.find(id)))
-                    .get_result(conn)
-                    .await?;
-                Ok(Done::Undo(if there {
-                    Change::Unchanged
-                } else {
-                    Change::Missing
-                }))
+                changed_user(conn, id, changed, audit).await
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    async fn set_user_retention(
+        &self,
+        id: UserId,
+        retention: Option<RetentionClass>,
+        act: &Record,
+    ) -> Result<Change, StoreError> {
+        let id = SqlUuid(id.uuid());
+        let class = retention.map(|class| i16::from(class.number()));
+        let audit = AuditRow::from(&act.audit);
+        self.write(move |conn| {
+            async move {
+                let of_the_id = diesel::update(users::table.find(id));
+                let changed = match class {
+                    Some(class) => {
+                        let is_other = users::retention_class
+                            .is_null()
+                            .or(users::retention_class.ne(class));
+                        of_the_id
+                            .filter(is_other)
+                            .set(users::retention_class.eq(class))
+                            .execute(conn)
+                            .await?
+                    }
+                    None => {
+                        of_the_id
+                            .filter(users::retention_class.is_not_null())
+                            .set(users::retention_class.eq(None::<i16>))
+                            .execute(conn)
+                            .await?
+                    }
+                };
+                changed_user(conn, id, changed, audit).await
             }
             .boxed()
         })
@@ -193,6 +220,27 @@ impl Accounts for Store {
 /// How many rows to ask for: one more than the page holds shows whether there is another page.
 pub(super) fn one_more(limit: crypt_keeper_domain::model::PageLimit) -> i64 {
     i64::try_from(limit.get()).unwrap_or(i64::MAX - 1) + 1
+}
+
+/// What became of a change of a user, of whom so many rows were changed.
+async fn changed_user(
+    conn: &mut Conn,
+    id: SqlUuid,
+    changed: usize,
+    audit: AuditRow,
+) -> Result<Done<Change>, Failure> {
+    if changed > 0 {
+        record(conn, &[audit]).await?;
+        return Ok(Done::Keep(Change::Changed));
+    }
+    let there: bool = diesel::select(exists(users::table.find(id)))
+        .get_result(conn)
+        .await?;
+    Ok(Done::Undo(if there {
+        Change::Unchanged
+    } else {
+        Change::Missing
+    }))
 }
 
 async fn insert_user(

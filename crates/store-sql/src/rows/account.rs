@@ -1,5 +1,7 @@
 use chrono::NaiveDateTime;
-use crypt_keeper_domain::model::{ApiKey, ApiKeyDigest, ApiKeyId, User, UserId, UserName};
+use crypt_keeper_domain::model::{
+    ApiKey, ApiKeyDigest, ApiKeyId, RetentionClass, User, UserId, UserName,
+};
 use crypt_keeper_domain::ports::StoreError;
 use diesel::prelude::*;
 
@@ -8,12 +10,13 @@ use crate::schema::{api_keys, users};
 use crate::sql_types::SqlUuid;
 
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = users)]
+#[diesel(table_name = users, treat_none_as_default_value = false)]
 pub(crate) struct UserRow {
     pub(crate) id: SqlUuid,
     pub(crate) name: String,
     pub(crate) state: String,
     pub(crate) created_at: NaiveDateTime,
+    pub(crate) retention_class: Option<i16>,
 }
 
 impl From<&User> for UserRow {
@@ -23,6 +26,7 @@ impl From<&User> for UserRow {
             name: user.name.as_str().to_owned(),
             state: user.state.as_str().to_owned(),
             created_at: sql_time(user.created_at),
+            retention_class: user.retention.map(|class| i16::from(class.number())),
         }
     }
 }
@@ -36,8 +40,14 @@ impl TryFrom<UserRow> for User {
             name: UserName::parse(&row.name).map_err(StoreError::corrupt)?,
             state: named(&row.state)?,
             created_at: timestamp(row.created_at),
+            retention: row.retention_class.map(retention_class).transpose()?,
         })
     }
+}
+
+fn retention_class(number: i16) -> Result<RetentionClass, StoreError> {
+    let number = u8::try_from(number).map_err(StoreError::corrupt)?;
+    Ok(RetentionClass::new(number))
 }
 
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]

@@ -66,7 +66,7 @@ impl QueryFragment<Pg> for Statement {
         out.push_sql(
             "SELECT asked.n, \
                k.id, k.user_id, k.digest, k.created_at, k.expires_at, k.revoked_at, \
-               u.id, u.name, u.state, u.created_at \
+               u.id, u.name, u.state, u.created_at, u.retention_class \
              FROM unnest(",
         );
         Arrays::new(out.reborrow()).bind::<Text, _>(&self.ids)?;
