@@ -30,8 +30,10 @@ pub mod accounts;
 pub mod audit_log;
 pub mod blob_store;
 mod concurrency;
+pub mod expiry;
 pub mod fixtures;
 mod harness;
+pub mod hold_transfer;
 pub mod holds;
 pub mod key_registry;
 pub mod key_vault;
@@ -47,8 +49,8 @@ mod scene;
 pub mod sweeps;
 
 pub use harness::{
-    BareAnswer, BlobStoreHarness, Harness, HoldHarness, KeyVaultHarness, ObjectCopyHarness,
-    PrivateKeysHarness, Store, StoreHarness, SweepHarness, TransferHarness,
+    BareAnswer, BlobStoreHarness, Harness, HoldHarness, HoldTransferHarness, KeyVaultHarness,
+    ObjectCopyHarness, PrivateKeysHarness, Store, StoreHarness, SweepHarness, TransferHarness,
 };
 pub use laws::uphold;
 pub use outage::Outage;

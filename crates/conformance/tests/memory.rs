@@ -5,19 +5,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
-    BareAnswer, BlobStoreHarness, Harness, HoldHarness, KeyVaultHarness, ObjectCopyHarness, Outage,
-    PrivateKeysHarness, StoreHarness, SweepHarness, TransferHarness, accounts_laws, audit_log_laws,
-    blob_outage_laws, blob_store_laws, holds_laws, key_registry_laws, key_vault_laws,
-    metadata_store_laws, metadata_transfer_laws, object_copy_laws, partitions_laws,
-    private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws, sweeps_laws,
+    BareAnswer, BlobStoreHarness, Harness, HoldHarness, HoldTransferHarness, KeyVaultHarness,
+    ObjectCopyHarness, Outage, PrivateKeysHarness, StoreHarness, SweepHarness, TransferHarness,
+    accounts_laws, audit_log_laws, blob_outage_laws, blob_store_laws, expiry_laws,
+    hold_transfer_laws, holds_laws, key_registry_laws, key_vault_laws, metadata_store_laws,
+    metadata_transfer_laws, object_copy_laws, partitions_laws, private_keys_laws,
+    private_keys_outage_laws, row_lock_laws, store_outage_laws, sweeps_laws,
 };
 use crypt_keeper_domain::memory::{
     Fault, ManualClock, MemoryBlobs, MemoryPrivateKeys, MemoryStore, MemoryVault, SeededEntropy,
 };
 use crypt_keeper_domain::model::{Algorithm, Timestamp};
 use crypt_keeper_domain::ports::{
-    BlobStore, Clock, Holds, KeyRegistry, KeyVault, MetadataStore, MetadataTransfer, ObjectCopy,
-    Partitions, PrivateKeys, Sweeps,
+    BlobStore, Clock, HoldTransfer, Holds, KeyRegistry, KeyVault, MetadataStore, MetadataTransfer,
+    ObjectCopy, Partitions, PrivateKeys, Sweeps,
 };
 
 /// 2026-03-01T12:00:00.000001Z
@@ -70,6 +71,12 @@ impl HoldHarness for Store {
 
     fn held(&self) -> Arc<dyn MetadataStore> {
         Arc::new(self.store.held())
+    }
+}
+
+impl HoldTransferHarness for Store {
+    fn hold_transfer(&self) -> Arc<dyn HoldTransfer> {
+        self.store.clone()
     }
 }
 
@@ -234,7 +241,9 @@ impl Outage for Blobs {
 
 metadata_store_laws!(store());
 metadata_transfer_laws!(store());
+expiry_laws!(store());
 holds_laws!(store());
+hold_transfer_laws!(store());
 partitions_laws!(store());
 row_lock_laws!(store());
 sweeps_laws!(store());
