@@ -3,7 +3,9 @@ use crypt_keeper_domain::model::{DocumentId, DocumentState, Record, Timestamp};
 use crypt_keeper_domain::ports::{Change, DocumentChange, StoreError};
 
 use crate::expression::Expression;
-use crate::items::{DocumentItem, document_key, early_key, number, stored_size, text, time};
+use crate::items::{
+    DocumentItem, REMOVING, document_key, early_key, number, stored_size, text, time,
+};
 use crate::store::{Core, Place};
 use crate::transaction::{Committed, Transaction};
 
@@ -27,7 +29,9 @@ impl Core {
         self.ready_for(record).await?;
         let expression = Expression::is_there()
             .and_is("version", Some(number(*seen_version)))
-            .set("version", Some(number(seen_version + 1)));
+            .set("version", Some(number(seen_version + 1)))
+            // A removal that was begun needs the version that it saw: it is off.
+            .set(REMOVING, None);
         let expression = match change {
             DocumentChange::Confirm(object) => expression
                 .set("state", Some(text(DocumentState::Available.as_str())))

@@ -64,7 +64,7 @@ impl Core {
         let first = after.map(DocumentId::partition);
         let partitions = Catalogue::partitions(&self.calls).await?.into_iter();
         let partitions = partitions
-            .filter(|one| one.entry.state < PartitionState::Dropped)
+            .filter(|one| one.is_made && one.entry.state < PartitionState::Dropped)
             .map(|one| one.entry.partition)
             .filter(|one| first.is_none_or(|first| *one >= first));
         let section = |partition: Partition| Section {

@@ -4,7 +4,7 @@ use crypt_keeper_domain::model::{Lifetime, Partition, PartitionEntry, PartitionS
 use crypt_keeper_domain::ports::StoreError;
 
 use crate::catalogue::{Catalogue, condition_failed, put_if_new};
-use crate::error::unavailable;
+use crate::error::{OpenError, unavailable};
 use crate::expression::Expression;
 use crate::items::{MADE, lifetime_value, partition_item, partition_key, text};
 use crate::store::Core;
@@ -34,7 +34,8 @@ impl Core {
                     made_at: *at,
                     closed_at: None,
                 });
-                put_if_new(&self.calls, &catalogue, item).await?;
+                let put = put_if_new(&self.calls, &catalogue, item).await;
+                put.map_err(OpenError::from)?;
                 continue;
             };
             if found.entry.state != PartitionState::Open {
@@ -83,7 +84,8 @@ impl Core {
         match self.calls.update(&catalogue, key, change).await {
             Ok(()) => Ok(true),
             Err(error) if condition_failed(&error) => Ok(false),
-            Err(error) => Err(error.into()),
+            // The service's own rights may stop short of it, as of making tables.
+            Err(error) => Err(OpenError::from(error).into()),
         }
     }
 }

@@ -81,6 +81,24 @@ async fn a_document_with_many_entries_is_removed_whole_and_gone_on_with() {
     }
     assert_eq!(remove(&scene, &store, id).await.unwrap(), Change::Changed);
     assert_eq!(site.items(TABLE).await.len(), 0, "something is left");
+
+    // Whoever changes it after all ends the removal.
+    let document = expired(&scene, 0).await;
+    let id = document.id;
+    injector.next(
+        "TransactWriteItems",
+        Injection::error(400, "AccessDeniedException"),
+    );
+    assert!(remove(&scene, &store, id).await.is_err());
+    let keep = DocumentChange::ExpiresAt(None);
+    let record = scene.make.record_on(AuditAction::DocumentChanged, id);
+    let changed = scene.store.change(id, 2, &keep, &record).await;
+    assert_eq!(changed.unwrap(), Change::Changed);
+    let late = scene
+        .make
+        .entry(&document, scene.make.user_id(), Rights::READ);
+    assert_eq!(scene.grant(&late).await, Change::Changed);
+    assert_eq!(remove(&scene, &store, id).await.unwrap(), Change::Stale);
     site.remove().await;
 }
 
