@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use crypt_keeper_keys_sealed::master_key::read_master_key_file;
 use crypt_keeper_test_services::{self as services, TlsFiles};
 use crypt_keeper_tests::{Parts, Server, binaries, http};
 use serde_json::{Value, json};
@@ -88,7 +89,7 @@ fn what_ecs_starts_is_a_configuration_that_the_service_takes() {
                 .envs(environment(writer))
                 .env("FOLDER", here)
                 .env("PATH", "/usr/bin:/bin")
-                .envs(contents.map(|(name, content)| (name, content.trim_end()))),
+                .envs(contents.clone().map(|(name, content)| (name, content))),
         )
         .unwrap_or_else(|error| panic!("{error}"));
         let mut written = BTreeSet::new();
@@ -96,7 +97,14 @@ fn what_ecs_starts_is_a_configuration_that_the_service_takes() {
             let file = file.unwrap();
             let mode = file.metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o7777, 0o600, "{}", file.path().display());
+            let content = read(file.path());
+            let mut contents = contents.clone();
+            assert!(contents.any(|(_, put_in)| *put_in == content), "{content}");
             written.insert(file.file_name().into_string().unwrap());
+        }
+        if role == "full" {
+            let ring = read_master_key_file(&files.join("master-key"));
+            ring.unwrap_or_else(|error| panic!("{error}"));
         }
 
         let server = container(&site, "server");
