@@ -7,6 +7,7 @@
 
 mod bad_days;
 mod destruction;
+mod expiry;
 mod holds;
 mod injector;
 mod laws;
