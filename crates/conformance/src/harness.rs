@@ -4,8 +4,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{Algorithm, Timestamp};
 use crypt_keeper_domain::ports::{
-    Accounts, AuditLog, BlobStore, Holds, KeyRegistry, KeyVault, MetadataStore, MetadataTransfer,
-    ObjectCopy, Partitions, PrivateKeys, Sweeps,
+    Accounts, AuditLog, BlobStore, HoldTransfer, Holds, KeyRegistry, KeyVault, MetadataStore,
+    MetadataTransfer, ObjectCopy, Partitions, PrivateKeys, Sweeps,
 };
 
 /// An adapter made ready for one law, empty and alone: a database, a bucket, a mount of its own.
@@ -81,6 +81,12 @@ pub trait HoldHarness: StoreHarness {
 pub trait TransferHarness: StoreHarness {
     /// The same store.
     fn transfer(&self) -> Arc<dyn MetadataTransfer>;
+}
+
+/// A store that legal holds can be moved to.
+pub trait HoldTransferHarness: HoldHarness {
+    /// The same store.
+    fn hold_transfer(&self) -> Arc<dyn HoldTransfer>;
 }
 
 /// The store of sealed private halves.

@@ -11,10 +11,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PORTS: [&str; 12] = [
+const PORTS: [&str; 13] = [
     "accounts",
     "audit_log",
     "blob_store",
+    "hold_transfer",
     "holds",
     "key_registry",
     "key_vault",

@@ -3,10 +3,11 @@
 
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{
-    ApiKey, AuditAction, AuditEntry, DocumentId, KeyPair, KeyState, Page, PageRequest, Record, User,
+    ApiKey, AuditAction, AuditEntry, DocumentId, Hold, KeyPair, KeyState, Page, PageRequest,
+    Record, User,
 };
 use crypt_keeper_domain::ports::{
-    DocumentFilter, DocumentWithEntries, MetadataTransfer, PutOutcome, StoreError,
+    DocumentFilter, DocumentWithEntries, HoldTransfer, MetadataTransfer, PutOutcome, StoreError,
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -17,8 +18,8 @@ use crate::error::CallError;
 use crate::expression::Expression;
 use crate::items::{
     ID, ITEM, Item, Reader, api_key, api_key_item, api_key_key, api_key_reference, audit_entry,
-    audit_hash, audit_item, document_item, document_key, entry_item, key_pair, name_item, number,
-    numbers, pair_item, pair_key, user, user_item, user_key, walk_item,
+    audit_hash, audit_item, document_item, document_key, entry_item, hold_item, key_pair,
+    name_item, number, numbers, pair_item, pair_key, user, user_item, user_key, walk_item,
 };
 use crate::key_registry::{active_item, seat};
 use crate::store::{Core, DynamoDbStore, on_runtime};
@@ -64,6 +65,13 @@ impl MetadataTransfer for DynamoDbStore {
 
     async fn put_audit(&self, entries: &[AuditEntry]) -> Result<Vec<PutOutcome>, StoreError> {
         on_runtime!(self.put_audit(entries))
+    }
+}
+
+#[async_trait]
+impl HoldTransfer for DynamoDbStore {
+    async fn put_holds(&self, holds: &[Hold]) -> Result<Vec<PutOutcome>, StoreError> {
+        on_runtime!(self.put_holds(holds))
     }
 }
 
@@ -298,6 +306,24 @@ impl Core {
         }
         let there = self.calls.get(&table, &pair_key(put.serial)).await?;
         let there = there.as_ref().map(key_pair).transpose()?;
+        Ok(unchanged(there.as_ref() == Some(put)))
+    }
+
+    pub(crate) async fn put_holds(&self, holds: &[Hold]) -> Result<Vec<PutOutcome>, StoreError> {
+        let puts = holds.iter().map(|one| Box::pin(self.put_hold(one)) as _);
+        each(puts.collect()).await
+    }
+
+    async fn put_hold(&self, put: &Hold) -> Result<PutOutcome, StoreError> {
+        if put.completed_at.is_none() {
+            let there = self.find_hold(&put.document).await?;
+            return Ok(unchanged(there.as_ref() == Some(put)));
+        }
+        let table = self.calls.tables.held();
+        if self.put_new(&table, hold_item(put)).await? {
+            return Ok(PutOutcome::Stored);
+        }
+        let there = self.find_hold(&put.document).await?;
         Ok(unchanged(there.as_ref() == Some(put)))
     }
 

@@ -6,8 +6,10 @@ use super::MemoryStore;
 use super::key_registry::another_is_active;
 use super::metadata_store::pair_of;
 use super::store::{Place, Rows};
-use crate::model::{ApiKey, AuditEntry, DocumentId, KeyPair, Page, PageRequest, Record, User};
-use crate::ports::{DocumentWithEntries, MetadataTransfer, PutOutcome, StoreError};
+use crate::model::{
+    ApiKey, AuditEntry, DocumentId, Hold, KeyPair, Page, PageRequest, Record, User,
+};
+use crate::ports::{DocumentWithEntries, HoldTransfer, MetadataTransfer, PutOutcome, StoreError};
 
 #[async_trait]
 impl MetadataTransfer for MemoryStore {
@@ -80,6 +82,25 @@ impl MetadataTransfer for MemoryStore {
             }
         };
         Ok(entries.iter().map(put).collect())
+    }
+}
+
+#[async_trait]
+impl HoldTransfer for MemoryStore {
+    async fn put_holds(&self, holds: &[Hold]) -> Result<Vec<PutOutcome>, StoreError> {
+        let mut rows = self.rows()?;
+        let put = |hold: &Hold| {
+            let key = (hold.document.class(), hold.document);
+            match rows.holds.get(&key) {
+                Some(there) => unchanged(there == hold),
+                None if hold.completed_at.is_none() => PutOutcome::Differs,
+                None => {
+                    rows.holds.insert(key, hold.clone());
+                    PutOutcome::Stored
+                }
+            }
+        };
+        Ok(holds.iter().map(put).collect())
     }
 }
 

@@ -24,7 +24,6 @@ use crate::model::{
 /// - `copied_pairs_survive` in every state, and one active pair of a scope and algorithm is enough.
 /// - `copied_users_and_api_keys_survive`: their limits hold for what is new alone.
 /// - `copied_audit_entries_survive`, and what they tell of documents that were rewrapped counts.
-/// - `a_store_is_known_by_its_identity`.
 #[async_trait]
 pub trait MetadataTransfer: Debug + Send + Sync + 'static {
     /// Names the store itself, however it is reached. Compared with what another one answers at the

@@ -12,6 +12,7 @@ mod blob_store;
 mod clock;
 mod entropy;
 mod error;
+mod hold_transfer;
 mod holds;
 mod key_registry;
 mod key_vault;
@@ -30,6 +31,7 @@ pub use blob_store::{BlobError, BlobStore, GetTerms, ObjectInfo, PresignedUrl, P
 pub use clock::Clock;
 pub use entropy::{Entropy, EntropyError, EntropyExt};
 pub use error::{BoxError, StoreError};
+pub use hold_transfer::HoldTransfer;
 pub use holds::{HoldOutcome, Holds};
 pub use key_registry::{DuePairs, KeyRegistry, RegistryChange};
 pub use key_vault::{KeyVault, OldWrap, Purpose, VaultError, WrapContext};

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
-    Harness, HoldHarness, Outage, StoreHarness, SweepHarness, TransferHarness, accounts_laws,
-    audit_log_laws, holds_laws, key_registry_laws, metadata_store_laws, metadata_transfer_laws,
-    partitions_laws, store_outage_laws, sweeps_laws,
+    Harness, HoldHarness, HoldTransferHarness, Outage, StoreHarness, SweepHarness, TransferHarness,
+    accounts_laws, audit_log_laws, hold_transfer_laws, holds_laws, key_registry_laws,
+    metadata_store_laws, metadata_transfer_laws, partitions_laws, store_outage_laws, sweeps_laws,
 };
 use crypt_keeper_domain::model::Timestamp;
 use crypt_keeper_domain::ports::{
-    Clock, Holds, MetadataStore, MetadataTransfer, Partitions, Sweeps,
+    Clock, HoldTransfer, Holds, MetadataStore, MetadataTransfer, Partitions, Sweeps,
 };
 use crypt_keeper_store_dynamodb::DynamoDbStore;
 use crypt_keeper_test_services::{Fault, FaultProxy};
@@ -58,6 +58,12 @@ impl HoldHarness for Site {
 
     fn held(&self) -> Arc<dyn MetadataStore> {
         Arc::new(self.store.held())
+    }
+}
+
+impl HoldTransferHarness for Site {
+    fn hold_transfer(&self) -> Arc<dyn HoldTransfer> {
+        self.store.clone()
     }
 }
 
@@ -128,6 +134,7 @@ metadata_transfer_laws!(Site::new());
 partitions_laws!(Site::new());
 sweeps_laws!(Site::new());
 holds_laws!(Site::new());
+hold_transfer_laws!(Site::new());
 accounts_laws!(Site::new());
 audit_log_laws!(Site::new());
 key_registry_laws!(Site::new());

@@ -8,8 +8,8 @@ use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::error::Failure;
-use crate::rows::{ApiKeyRow, AuditRow, DocumentRow, EntryRow, KeyPairRow, UserRow};
-use crate::schema::{api_keys, audit, documents, entries, key_pairs, users};
+use crate::rows::{ApiKeyRow, AuditRow, DocumentRow, EntryRow, HoldRow, KeyPairRow, UserRow};
+use crate::schema::{api_keys, audit, documents, entries, holds, key_pairs, users};
 
 /// Rows of one statement: its parameters are counted in 16 bits, and a row has 22 columns at most.
 const ROWS: usize = 1000;
@@ -34,6 +34,7 @@ insert!(insert_entries, entries, EntryRow);
 insert!(insert_users, users, UserRow);
 insert!(insert_api_keys, api_keys, ApiKeyRow);
 insert!(insert_pairs, key_pairs, KeyPairRow);
+insert!(insert_holds, holds, HoldRow);
 insert!(insert_audit, audit, AuditRow);
 
 /// Names the server by when it was started, which no two share to the microsecond and everybody may

@@ -3,10 +3,10 @@ use std::hash::Hash;
 
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{
-    ApiKey, AuditEntry, DocumentId, Entry, KeyPair, KeyState, Page, PageRequest, User,
+    ApiKey, AuditEntry, DocumentId, Entry, Hold, KeyPair, KeyState, Page, PageRequest, User,
 };
 use crypt_keeper_domain::ports::{
-    DocumentFilter, DocumentWithEntries, MetadataTransfer, PutOutcome, StoreError,
+    DocumentFilter, DocumentWithEntries, HoldTransfer, MetadataTransfer, PutOutcome, StoreError,
 };
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -19,9 +19,10 @@ use super::Done;
 use super::documents::list;
 use crate::error::Failure;
 use crate::rows::{
-    ApiKeyRow, AuditRow, DocumentRow, EntryRow, Key, KeyPairRow, Place, UserRow, WrapColumns,
+    ApiKeyRow, AuditRow, DocumentRow, EntryRow, HoldRow, Key, KeyPairRow, Place, UserRow,
+    WrapColumns,
 };
-use crate::schema::{api_keys, audit, documents, entries, key_pairs, users};
+use crate::schema::{api_keys, audit, documents, entries, holds, key_pairs, users};
 use crate::sql_types::{Id, SqlUuid};
 
 #[async_trait]
@@ -69,6 +70,14 @@ impl MetadataTransfer for Store {
         let entries = entries.to_vec();
         self.write(move |conn| put_audit(conn, entries).boxed())
             .await
+    }
+}
+
+#[async_trait]
+impl HoldTransfer for Store {
+    async fn put_holds(&self, holds: &[Hold]) -> Result<Vec<PutOutcome>, StoreError> {
+        let holds = holds.to_vec();
+        self.write(move |conn| put_holds(conn, holds).boxed()).await
     }
 }
 
@@ -350,6 +359,37 @@ async fn put_pairs(conn: &mut Conn, puts: Vec<KeyPair>) -> Result<Done<Vec<PutOu
         });
     }
     transfer::insert_pairs(conn, rows).await?;
+    Ok(done(outcomes))
+}
+
+async fn put_holds(conn: &mut Conn, puts: Vec<Hold>) -> Result<Done<Vec<PutOutcome>>, Failure> {
+    let ids: Vec<_> = puts
+        .iter()
+        .map(|hold| SqlUuid(hold.document.uuid()))
+        .collect();
+    let rows: Vec<HoldRow> = holds::table
+        .filter(holds::document_id.eq_any(ids))
+        .select(HoldRow::as_select())
+        .load(conn)
+        .await?;
+    let mut there = HashMap::new();
+    for row in rows {
+        let hold = Hold::try_from(row)?;
+        there.insert(hold.document, hold);
+    }
+    let mut outcomes = Vec::with_capacity(puts.len());
+    let mut rows = Vec::new();
+    for hold in &puts {
+        outcomes.push(match judge(&there, &hold.document, hold, Hold::eq) {
+            Some(outcome) => outcome,
+            None if hold.completed_at.is_none() => PutOutcome::Differs,
+            None => {
+                rows.push(HoldRow::from(hold));
+                PutOutcome::Stored
+            }
+        });
+    }
+    transfer::insert_holds(conn, rows).await?;
     Ok(done(outcomes))
 }
 

@@ -10,8 +10,8 @@ use diesel::sql_types::Text;
 use super::Conn;
 use super::open::Identity;
 use crate::error::Failure;
-use crate::rows::{ApiKeyRow, AuditRow, DocumentRow, EntryRow, KeyPairRow, UserRow};
-use crate::schema::{api_keys, audit, documents, entries, key_pairs, users};
+use crate::rows::{ApiKeyRow, AuditRow, DocumentRow, EntryRow, HoldRow, KeyPairRow, UserRow};
+use crate::schema::{api_keys, audit, documents, entries, holds, key_pairs, users};
 
 macro_rules! insert {
     ($name:ident, $table:ident, $row:ty) => {
@@ -35,6 +35,7 @@ insert!(insert_entries, entries, EntryRow);
 insert!(insert_users, users, UserRow);
 insert!(insert_api_keys, api_keys, ApiKeyRow);
 insert!(insert_pairs, key_pairs, KeyPairRow);
+insert!(insert_holds, holds, HoldRow);
 insert!(insert_audit, audit, AuditRow);
 
 #[derive(QueryableByName)]
