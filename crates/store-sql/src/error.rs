@@ -86,6 +86,11 @@ impl Failure {
             #[cfg(feature = "postgres")]
             Self::TimedOut => unavailable("the database did not answer in time"),
             Self::Sql(error) if Self::is_unique_violation(&error) => StoreError::Conflict,
+            // Also if it is not found for want of a partition: that can be made.
+            #[cfg(feature = "postgres")]
+            Self::Sql(error) if is_without_partition(&error) => {
+                StoreError::Unavailable(error.into())
+            }
             Self::Sql(error) if is_passing(&error) => StoreError::Unavailable(error.into()),
             Self::Sql(error @ SqlError::DeserializationError(_)) => StoreError::corrupt(error),
             Self::Sql(error) => StoreError::Backend(error.into()),
@@ -138,6 +143,29 @@ pub(crate) fn is_vague(error: &SqlError) -> bool {
                 && information.table_name().is_none()
                 && information.column_name().is_none()
                 && information.constraint_name().is_none()
+        }
+        _ => false,
+    }
+}
+
+/// Whether PostgreSQL has found no partition for a row. It counts that among the violations of
+/// checks, of which it names the table and no constraint, in whatever language.
+#[cfg(feature = "postgres")]
+pub(crate) fn is_without_partition(error: &SqlError) -> bool {
+    match error {
+        SqlError::DatabaseError(DatabaseErrorKind::CheckViolation, information) => {
+            information.table_name().is_some() && information.constraint_name().is_none()
+        }
+        _ => false,
+    }
+}
+
+/// Whether PostgreSQL has given up waiting for a lock.
+#[cfg(feature = "postgres")]
+pub(crate) fn is_lock_timeout(error: &SqlError) -> bool {
+    match error {
+        SqlError::DatabaseError(DatabaseErrorKind::Unknown, information) => {
+            information.message().contains("due to lock timeout")
         }
         _ => false,
     }

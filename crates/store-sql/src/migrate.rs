@@ -76,19 +76,36 @@ impl Migrations {
         })
     }
 
+    /// Applies the first that is missing, and gives its name. The caller holds a lock, in a
+    /// transaction of this one migration: what it locks is free again before the next begins.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn apply_next<C, DB>(self, conn: &mut C) -> Result<Option<String>, OpenError>
+    where
+        C: MigrationHarness<DB>,
+        DB: Backend,
+    {
+        let applied = applied(conn)?;
+        let pending = self.status::<DB>(&applied)?.into_pending()?;
+        let Some(name) = pending.into_iter().next() else {
+            return Ok(None);
+        };
+        for migration in self.all::<DB>()? {
+            if migration.name().to_string() == name {
+                conn.run_migration(&*migration).map_err(backend)?;
+            }
+        }
+        Ok(Some(name))
+    }
+
     /// Applies what is missing, in order, and gives the names. The caller holds a lock, in a
     /// transaction, so that all is applied or nothing, and once.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn apply<C, DB>(self, conn: &mut C) -> Result<Vec<String>, OpenError>
     where
         C: MigrationHarness<DB>,
         DB: Backend,
     {
-        let applied: Vec<_> = conn
-            .applied_migrations()
-            .map_err(backend)?
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let applied = applied(conn)?;
         let names = self.status::<DB>(&applied)?.into_pending()?;
         for migration in self.all::<DB>()? {
             if names.contains(&migration.name().to_string()) {
@@ -97,6 +114,16 @@ impl Migrations {
         }
         Ok(names)
     }
+}
+
+/// The versions that a database has.
+fn applied<C, DB>(conn: &mut C) -> Result<Vec<String>, OpenError>
+where
+    C: MigrationHarness<DB>,
+    DB: Backend,
+{
+    let applied = conn.applied_migrations().map_err(backend)?;
+    Ok(applied.iter().map(ToString::to_string).collect())
 }
 
 /// diesel's migrations box whatever went wrong; what SQL said is classified as elsewhere.

@@ -21,8 +21,9 @@ fn both_databases_have_the_same_migrations() {
 fn columns(set: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut tables: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for name in names(set) {
-        let up = script(set, &name, "up.sql");
-        for table in up.split("CREATE TABLE ").skip(1) {
+        // Statements begin at the beginning of a line; what is indented makes partitions.
+        let up = format!("\n{}", script(set, &name, "up.sql"));
+        for table in up.split("\nCREATE TABLE ").skip(1) {
             let (table, rest) = table.split_once(" (\n").unwrap();
             let (body, _) = rest.split_once("\n)").unwrap();
             let columns = body.lines().map(str::trim);
@@ -30,7 +31,7 @@ fn columns(set: &str) -> BTreeMap<String, BTreeSet<String>> {
             let columns = columns.map(|line| line.split(' ').next().unwrap().to_owned());
             tables.insert(table.to_owned(), columns.collect());
         }
-        for change in up.split("ALTER TABLE ").skip(1) {
+        for change in up.split("\nALTER TABLE ").skip(1) {
             let mut words = change.split_whitespace();
             let table = tables.get_mut(words.next().unwrap()).unwrap();
             assert_eq!(

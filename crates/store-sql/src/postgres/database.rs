@@ -142,14 +142,23 @@ impl Server {
 
     fn apply(&self, conn: Conn) -> Result<Vec<String>, OpenError> {
         let mut conn: AsyncConnectionWrapper<Conn> = conn.into();
-        diesel::Connection::transaction(&mut conn, |conn| {
-            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-            diesel::sql_query(lock).execute(conn)?;
-            if let Some(schema) = self.connector.schema() {
-                diesel::sql_query(format!("CREATE SCHEMA IF NOT EXISTS {schema}")).execute(conn)?;
+        let mut names = Vec::new();
+        // Each in a transaction of its own, so that what one locks is free before the next begins.
+        loop {
+            let applied = diesel::Connection::transaction(&mut conn, |conn| {
+                let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+                diesel::sql_query(lock).execute(conn)?;
+                if let Some(schema) = self.connector.schema() {
+                    let schema = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
+                    diesel::sql_query(schema).execute(conn)?;
+                }
+                self.migrations.apply_next(conn)
+            })?;
+            match applied {
+                Some(name) => names.push(name),
+                None => return Ok(names),
             }
-            self.migrations.apply(conn)
-        })
+        }
     }
 
     pub(super) async fn schema_status(&self) -> Result<SchemaStatus, OpenError> {

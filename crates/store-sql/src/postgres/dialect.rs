@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, BigInt, Bool, SmallInt};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use crate::rows::{DocumentRow, HoldRow, Key, KeyPairRow};
+use crate::rows::{DocumentRow, HoldRow, Key, KeyPairRow, partition_key};
 use crate::schema::{documents, entries, holds, key_pairs, partitions, users};
 use crate::sql_types::{Id, SqlUuid};
 
@@ -129,6 +129,20 @@ pub(super) async fn share_partition(
         .find((class, partition.start()))
         .select(partitions::state)
         .for_share()
+        .first(conn)
+        .await
+        .optional()
+}
+
+/// The same, locked against whoever would take the partition further, or begin a hold in it.
+pub(super) async fn lock_partition(
+    conn: &mut Conn,
+    partition: Partition,
+) -> QueryResult<Option<String>> {
+    partitions::table
+        .find(partition_key(partition))
+        .select(partitions::state)
+        .for_update()
         .first(conn)
         .await
         .optional()

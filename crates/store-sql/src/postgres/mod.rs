@@ -5,6 +5,7 @@ mod database;
 mod dialect;
 mod hot;
 mod key_store;
+mod partitions;
 mod pool;
 #[path = "../queries/mod.rs"]
 #[cfg_attr(

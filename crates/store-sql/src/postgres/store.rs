@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::database::Server;
 use super::hot::{Access, Hot};
-use super::queries::Done;
+use super::queries::{Done, partitions};
 use super::{Conn, PostgresOptions};
 use crate::error::{Failure, OpenError};
 use crate::migrate::{Migrations, SchemaStatus};
@@ -72,12 +72,15 @@ impl PostgresStore {
         }
     }
 
-    /// Applies the migrations that are missing, all or none, and gives their names.
+    /// Applies the migrations that are missing, each whole or not at all, and gives their names; then
+    /// enters the partitions of documents from before there was a catalogue of them.
     ///
     /// # Errors
     /// [`OpenError::Newer`] if the database was migrated by a newer program.
     pub async fn migrate(&self) -> Result<Vec<String>, OpenError> {
-        self.server.migrate().await
+        let applied = self.server.migrate().await?;
+        partitions::enter_what_is_there(self).await?;
+        Ok(applied)
     }
 
     /// The names of the migrations that are missing.

@@ -13,7 +13,7 @@ use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt as _;
 
-use super::super::{Conn, Database, Store, dialect, hot};
+use super::super::{Conn, Database, Store, dialect, hot, partitions};
 use super::accounts::one_more;
 use super::{Done, between, record, wraps};
 use crate::error::Failure;
@@ -58,6 +58,9 @@ impl MetadataStore for Store {
                     .select(EntryRow::as_select())
                     .load(conn)
                     .await?;
+                if rows.is_empty() {
+                    partitions::must_be_in_reach(conn, (class, id)).await?;
+                }
                 Ok(rows
                     .into_iter()
                     .map(Entry::try_from)
@@ -124,7 +127,7 @@ impl MetadataStore for Store {
                 Ok(Done::Undo(if is_there(conn, key).await? {
                     Change::Stale
                 } else {
-                    Change::Missing
+                    missing(conn, key).await?
                 }))
             }
             .boxed()
@@ -168,6 +171,12 @@ pub(super) async fn is_there(conn: &mut Conn, key: Key) -> QueryResult<bool> {
         .await
 }
 
+/// What a change of a document that is not found comes to.
+async fn missing(conn: &mut Conn, key: Key) -> Result<Change, Failure> {
+    partitions::must_be_in_reach(conn, key).await?;
+    Ok(Change::Missing)
+}
+
 /// Takes an entry away from a document, and from the copy that a hold keeps of it. One after the
 /// other: whoever makes the copy meanwhile has locked the entry, so that the first statement waits,
 /// and the second sees the copy.
@@ -185,7 +194,7 @@ async fn revoke(
         revoked += diesel::delete(entry).execute(conn).await?;
     }
     if !is_there(conn, key).await? {
-        return Ok(Done::Undo(Change::Missing));
+        return Ok(Done::Undo(missing(conn, key).await?));
     }
     if revoked == 0 {
         return Ok(Done::Undo(Change::Unchanged));
@@ -197,8 +206,9 @@ async fn revoke(
 /// Adds rights in one statement, so that two who grant at once lose none; the document stays
 /// meanwhile.
 async fn grant(conn: &mut Conn, row: EntryRow, audit: AuditRow) -> Result<Done<Change>, Failure> {
-    if !dialect::keep_document(conn, (row.retention_class, row.document_id)).await? {
-        return Ok(Done::Undo(Change::Missing));
+    let key = (row.retention_class, row.document_id);
+    if !dialect::keep_document(conn, key).await? {
+        return Ok(Done::Undo(missing(conn, key).await?));
     }
     let united = || bit_or(entries::rights, excluded(entries::rights));
     let upsert = diesel::insert_into(entries::table)

@@ -8,6 +8,7 @@ mod audit_log;
 mod documents;
 mod holds;
 mod key_registry;
+pub(super) mod partitions;
 mod private_keys;
 pub(super) mod schema_version;
 pub(super) mod sweeps;

@@ -7,6 +7,7 @@ mod document;
 mod entry;
 mod hold;
 mod key_pair;
+mod partition;
 mod place;
 
 pub(crate) use account::{ApiKeyRow, UserRow};
@@ -15,6 +16,7 @@ pub(crate) use document::{DocumentRow, WrapColumns, WrapRow, row_key, stored_siz
 pub(crate) use entry::EntryRow;
 pub(crate) use hold::HoldRow;
 pub(crate) use key_pair::KeyPairRow;
+pub(crate) use partition::{PartitionRow, partition_key};
 pub(crate) use place::{Key, Place};
 
 use chrono::NaiveDateTime;

@@ -93,6 +93,14 @@ pub(super) async fn share_partition(
         .optional()
 }
 
+/// The same: in a write transaction nobody else does anything.
+pub(super) async fn lock_partition(
+    conn: &mut Conn,
+    partition: Partition,
+) -> QueryResult<Option<String>> {
+    share_partition(conn, partition).await
+}
+
 /// Whether a migration was ever applied.
 pub(super) async fn has_migrations_table(conn: &mut Conn) -> QueryResult<bool> {
     let tables: i64 = diesel::select(sql::<BigInt>(

@@ -6,6 +6,7 @@ mod file;
 mod hot;
 mod key_store;
 mod open;
+mod partitions;
 #[path = "../queries/mod.rs"]
 #[cfg_attr(
     feature = "postgres",

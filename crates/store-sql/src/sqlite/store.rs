@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use super::Conn;
 use super::file::{File, Lane};
 use super::hot::{Reads, Writes};
-use super::queries::Done;
+use super::queries::{Done, partitions};
 use crate::batch::{Batcher, QUEUE_LIMIT};
 use crate::error::{Failure, OpenError};
 use crate::migrate::{Migrations, SchemaStatus};
@@ -62,12 +62,15 @@ impl SqliteStore {
         }
     }
 
-    /// Applies the migrations that are missing, all or none, and gives their names.
+    /// Applies the migrations that are missing, all or none, and gives their names; then enters the
+    /// partitions of documents from before there was a catalogue of them.
     ///
     /// # Errors
     /// [`OpenError::Newer`] if the file was migrated by a newer program.
     pub async fn migrate(&self) -> Result<Vec<String>, OpenError> {
-        self.file.migrate().await
+        let applied = self.file.migrate().await?;
+        partitions::enter_what_is_there(self).await?;
+        Ok(applied)
     }
 
     /// The names of the migrations that are missing.

@@ -138,6 +138,11 @@ impl Client {
         Some(format!("{} {}", refusal.code().code(), refusal.message()))
     }
 
+    /// Whether the connection breaks before statements are done.
+    pub(crate) async fn broken(&mut self, statements: &str) -> bool {
+        self.0.batch_execute(statements).await.is_err()
+    }
+
     /// The first column of every row.
     pub(crate) async fn texts(&mut self, query: &str) -> Vec<String> {
         let rows = self.0.simple_query(query).await.unwrap();

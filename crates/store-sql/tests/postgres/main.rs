@@ -10,6 +10,7 @@
 #[path = "../support/clock.rs"]
 mod clock;
 mod database;
+mod first_ranges;
 #[path = "../support/gathered.rs"]
 mod gathered;
 mod gathering;
@@ -21,7 +22,8 @@ mod language;
 mod lock_order;
 mod migrations;
 mod outage;
-mod partitions;
+mod partition_drops;
+mod partition_tables;
 mod races;
 #[path = "../support/scripts.rs"]
 mod scripts;
@@ -34,10 +36,10 @@ use async_trait::async_trait;
 use crypt_keeper_conformance::{
     Harness, Outage, PrivateKeysHarness, StoreHarness, TransferHarness, accounts_laws,
     audit_log_laws, key_registry_laws, metadata_store_laws, metadata_transfer_laws,
-    private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws,
+    partitions_laws, private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws,
 };
 use crypt_keeper_domain::model::{DocumentId, RetentionClass, Timestamp};
-use crypt_keeper_domain::ports::{MetadataTransfer, PrivateKeys};
+use crypt_keeper_domain::ports::{MetadataTransfer, Partitions, PrivateKeys};
 use crypt_keeper_store_sql::{PostgresPrivateKeys, PostgresStore};
 use database::{Database, POOL_SIZE, migrated, options};
 
@@ -88,6 +90,10 @@ impl StoreHarness for Store {
         self.store.clone()
     }
 
+    fn partitions(&self) -> Option<Arc<dyn Partitions>> {
+        Some(self.store.clone())
+    }
+
     fn now(&self) -> Timestamp {
         clock::machine_clock()
     }
@@ -104,6 +110,7 @@ impl TransferHarness for Store {
 }
 
 metadata_store_laws!(store());
+partitions_laws!(store());
 metadata_transfer_laws!(store());
 accounts_laws!(store());
 audit_log_laws!(store());

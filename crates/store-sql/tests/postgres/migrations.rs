@@ -54,6 +54,7 @@ async fn what_is_missing_is_said_and_applied_once() {
     let (one, other) = tokio::join!(store.migrate(), others.migrate());
     let mut applied = one.unwrap();
     applied.extend(other.unwrap());
+    applied.sort_unstable();
     assert_eq!(applied, all, "two that migrate at once do it once");
     assert_eq!(store.schema_status().await.unwrap(), SchemaStatus::UpToDate);
     assert!(store.migrate().await.unwrap().is_empty());

@@ -26,10 +26,10 @@ use async_trait::async_trait;
 use crypt_keeper_conformance::{
     Harness, Outage, PrivateKeysHarness, StoreHarness, TransferHarness, accounts_laws,
     audit_log_laws, key_registry_laws, metadata_store_laws, metadata_transfer_laws,
-    private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws,
+    partitions_laws, private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws,
 };
 use crypt_keeper_domain::model::Timestamp;
-use crypt_keeper_domain::ports::{MetadataTransfer, PrivateKeys};
+use crypt_keeper_domain::ports::{MetadataTransfer, Partitions, PrivateKeys};
 use crypt_keeper_store_sql::{SqlitePrivateKeys, SqliteStore};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -99,6 +99,10 @@ impl StoreHarness for Store {
         self.store.clone()
     }
 
+    fn partitions(&self) -> Option<Arc<dyn Partitions>> {
+        Some(self.store.clone())
+    }
+
     fn now(&self) -> Timestamp {
         clock::machine_clock()
     }
@@ -115,6 +119,7 @@ impl TransferHarness for Store {
 }
 
 metadata_store_laws!(store());
+partitions_laws!(store());
 metadata_transfer_laws!(store());
 accounts_laws!(store());
 audit_log_laws!(store());

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crypt_keeper_conformance::{Scene, StoreHarness};
-use crypt_keeper_domain::model::{AuditAction, KeyState, Principal, Rights, Scope, UserId};
+use crypt_keeper_domain::model::{
+    AuditAction, KeyState, Partition, Principal, RetentionClass, Rights, Scope, UserId,
+};
 use crypt_keeper_domain::ports::{InsertOutcome, ReleaseOutcome, StoreError, WalkStep};
 use futures_util::future::join_all;
 
@@ -115,6 +117,10 @@ pub(crate) async fn a_corrupt_row_fails_its_own_readers(
     let alice = scene.user("alice").await;
     let key = scene.api_key(alice.id).await;
     let (sane, alice) = (scene.document(alice.id, &pair).await, alice.id);
+    // One of the changes moves a row into another class.
+    scene
+        .partition(Partition::at(RetentionClass::new(3), scene.now()))
+        .await;
     let changes = [
         "state = 'lost'",
         "key_commitment = wrapped_key",

@@ -11,10 +11,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::arrays::Arrays;
+use super::span::Span;
 use super::{Gather, index, number};
 use crate::batch::Answers;
 use crate::postgres::Conn;
 use crate::postgres::connect::Purpose;
+use crate::postgres::partitions::{lost, lost_among, partition_of};
 use crate::rows::{DocumentRow, EntryRow, Key, WrapColumns, named};
 use crate::schema::{documents, entries};
 use crate::sql_types::{Id, SqlUuid};
@@ -49,10 +51,41 @@ impl Gather for Find {
                     *answer = Err(error);
                 }
             }
+            tell_lost(conn, &batch, &mut answers).await?;
             Ok(answers)
         }
         .boxed()
     }
+}
+
+/// Where a document or all entries that were asked for are missing, it is looked whether their
+/// tables are there: what is out of reach is not said to be none.
+async fn tell_lost(
+    conn: &mut Conn,
+    batch: &[<Find as Gather>::Request],
+    answers: &mut [Result<Option<Found>, StoreError>],
+) -> QueryResult<()> {
+    let mut suspects = Vec::new();
+    for (at, ((key, principals), answer)) in batch.iter().zip(&*answers).enumerate() {
+        let misses = match answer {
+            Ok(Some(found)) => found.entries.is_empty() && !principals.is_empty(),
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        if misses && let Some(partition) = partition_of(*key) {
+            suspects.push((at, partition));
+        }
+    }
+    let partitions = suspects.iter().map(|(_, partition)| *partition).collect();
+    let are_lost = lost_among(conn, partitions).await?;
+    for (at, partition) in suspects {
+        if are_lost.contains(&partition)
+            && let Some(answer) = answers.get_mut(at)
+        {
+            *answer = Err(lost(partition));
+        }
+    }
+    Ok(())
 }
 
 /// Takes one row into the answer that it belongs to: a document comes once for each principal.
@@ -84,6 +117,7 @@ fn add(answer: &mut Result<Option<Found>, StoreError>, row: Row) -> Result<(), S
 /// One element for each request and principal.
 #[derive(QueryId, Default)]
 pub(super) struct Statement {
+    span: Span,
     numbers: Vec<i64>,
     classes: Vec<i16>,
     ids: Vec<SqlUuid>,
@@ -109,6 +143,7 @@ impl Statement {
     }
 
     fn push(&mut self, number: i64, (class, id): Key, principal: Option<Principal>) {
+        self.span.include((class, id));
         self.numbers.push(number);
         self.classes.push(class);
         self.ids.push(id);
@@ -151,12 +186,20 @@ impl QueryFragment<Pg> for Statement {
         arrays.bind::<Nullable<Id>, _>(&self.principal_ids)?;
         out.push_sql(
             ") AS asked (n, class, id, kind, principal) \
-             JOIN documents d ON d.retention_class = asked.class AND d.id = asked.id \
-             LEFT JOIN key_pairs p ON p.serial = d.key_serial \
-             LEFT JOIN entries e ON e.retention_class = asked.class \
-               AND e.document_id = asked.id \
-               AND e.principal_kind = asked.kind AND e.principal_id = asked.principal",
+             CROSS JOIN LATERAL (SELECT * FROM documents \
+               WHERE retention_class = asked.class AND id = asked.id AND ",
         );
+        self.span.bind(&mut out, "retention_class", "id")?;
+        out.push_sql(
+            " OFFSET 0) AS d \
+             LEFT JOIN LATERAL (SELECT * FROM key_pairs WHERE serial = d.key_serial OFFSET 0) AS p \
+               ON true \
+             LEFT JOIN LATERAL (SELECT * FROM entries \
+               WHERE retention_class = asked.class AND document_id = asked.id \
+                 AND principal_kind = asked.kind AND principal_id = asked.principal AND ",
+        );
+        self.span.bind(&mut out, "retention_class", "document_id")?;
+        out.push_sql(" OFFSET 0) AS e ON true");
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::NaiveDateTime;
-use crypt_keeper_domain::model::{Document, Entry, PrincipalKind, Record, Rights};
+use crypt_keeper_domain::model::{Document, Entry, Partition, PrincipalKind, Record, Rights};
 use crypt_keeper_domain::ports::{InsertOutcome, StoreError};
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -14,16 +15,20 @@ use futures_util::future::BoxFuture;
 use super::arrays::Arrays;
 use super::audit_arrays::AuditArrays;
 use super::document_arrays::DocumentArrays;
+use super::span::Span;
 use super::{Gather, index};
 use crate::batch::Answers;
+use crate::error::is_without_partition;
 use crate::postgres::Conn;
 use crate::postgres::connect::Purpose;
+use crate::postgres::partitions::lost;
 use crate::rows::{AuditRow, DocumentRow, EntryRow, Place, sql_time};
 use crate::sql_types::{Id, SqlUuid};
 
 /// A document to be stored.
 pub(super) struct Request {
     document: DocumentRow,
+    partition: Partition,
     /// The scope that its key pair must have.
     scope: String,
     /// The moment in its id; absent for ids that are exempt from the window.
@@ -41,6 +46,7 @@ impl Request {
     ) -> Self {
         Self {
             document: place.document(document),
+            partition: document.id.partition(),
             scope: document.wrapped_key.scope.to_string(),
             made_at: document.id.created_at().map(sql_time),
             entry: place.entry(owner_entry),
@@ -76,8 +82,10 @@ impl Gather for Insert {
 
     fn run(conn: &mut Conn, batch: Vec<Arc<Request>>) -> BoxFuture<'_, Answers<InsertOutcome>> {
         async move {
-            let rows: Vec<Verdict> = Statement::new(&batch).load(conn).await?;
-            Ok(answers(batch.len(), rows))
+            Ok(store(conn, batch, |conn, batch| {
+                Statement::new(batch).load(conn).boxed()
+            })
+            .await?)
         }
         .boxed()
     }
@@ -101,12 +109,46 @@ impl Gather for IngestInsert {
                 let words = format!("the entry of document {id} is not its owner's");
                 return Err(StoreError::Backend(words.into()).into());
             }
-            let statement = IngestStatement(Statement::new(&batch));
-            let rows: Vec<Verdict> = statement.load(conn).await?;
-            Ok(answers(batch.len(), rows))
+            Ok(store(conn, batch, |conn, batch| {
+                IngestStatement(Statement::new(batch)).load(conn).boxed()
+            })
+            .await?)
         }
         .boxed()
     }
+}
+
+/// Runs a statement for a batch. If a partition has no table, its documents are refused, and those
+/// of the others are stored.
+async fn store(
+    conn: &mut Conn,
+    batch: Vec<Arc<Request>>,
+    run: for<'c> fn(&'c mut Conn, &[Arc<Request>]) -> BoxFuture<'c, QueryResult<Vec<Verdict>>>,
+) -> QueryResult<Vec<Result<InsertOutcome, StoreError>>> {
+    match run(conn, &batch).await {
+        Ok(rows) => return Ok(answers(batch.len(), rows)),
+        Err(error) if is_without_partition(&error) => {}
+        Err(error) => return Err(error),
+    }
+    let mut stored = answers(batch.len(), Vec::new());
+    let mut groups: HashMap<Partition, Vec<usize>> = HashMap::new();
+    for (at, request) in batch.iter().enumerate() {
+        groups.entry(request.partition).or_default().push(at);
+    }
+    for (partition, group) in groups {
+        let requests: Vec<_> = group.iter().map(|at| Arc::clone(&batch[*at])).collect();
+        let answered = match run(conn, &requests).await {
+            Ok(rows) => answers(group.len(), rows),
+            Err(error) if is_without_partition(&error) => {
+                group.iter().map(|_| Err(lost(partition))).collect()
+            }
+            Err(error) => return Err(error),
+        };
+        for (at, answer) in group.into_iter().zip(answered) {
+            stored[at] = answer;
+        }
+    }
+    Ok(stored)
 }
 
 fn answers(asked: usize, rows: Vec<Verdict>) -> Vec<Result<InsertOutcome, StoreError>> {
@@ -143,6 +185,7 @@ fn judge(
 
 #[derive(QueryId, Default)]
 pub(super) struct Statement {
+    span: Span,
     documents: DocumentArrays,
     scopes: Vec<String>,
     made_at: Vec<Option<NaiveDateTime>>,
@@ -165,7 +208,9 @@ impl Statement {
     }
 
     fn push(&mut self, request: &Request) {
-        self.documents.push(&request.document);
+        let document = &request.document;
+        self.span.include((document.retention_class, document.id));
+        self.documents.push(document);
         self.scopes.push(request.scope.clone());
         self.made_at.push(request.made_at);
         let entry = request.entry.clone();
@@ -310,8 +355,11 @@ impl Statement {
                  AND stored.id = chosen.id) \
              SELECT judged.n, stored.id IS NOT NULL, \
                CASE WHEN stored.id IS NULL THEN EXISTS (SELECT FROM documents d \
-                 WHERE d.retention_class = judged.retention_class AND d.id = judged.id) \
-                 ELSE false END, \
+                 WHERE d.retention_class = judged.retention_class AND d.id = judged.id AND ",
+        );
+        self.span.bind(&mut out, "d.retention_class", "d.id")?;
+        out.push_sql(
+            " OFFSET 0) ELSE false END, \
                judged.in_window, judged.pair_is_active \
              FROM judged LEFT JOIN chosen ON chosen.n = judged.n \
                LEFT JOIN stored ON stored.retention_class = chosen.retention_class \

@@ -9,6 +9,7 @@ mod document_arrays;
 mod find;
 mod insert;
 mod release;
+mod span;
 
 use std::marker::PhantomData;
 use std::sync::Arc;

@@ -1,0 +1,14 @@
+//! Time partitions in tables of their own: `documents` and `entries` are partitioned by LIST
+//! (retention_class), and each class but `import` by RANGE of ids. There is no DEFAULT partition, so
+//! that a partition can be detached while the others are used.
+
+mod counted;
+mod lost;
+mod made;
+mod removed;
+mod tables;
+
+pub(super) use counted::estimate;
+pub(super) use lost::{among as lost_among, error as lost, must_be_in_reach, partition_of};
+pub(super) use made::ensure;
+pub(super) use removed::remove;

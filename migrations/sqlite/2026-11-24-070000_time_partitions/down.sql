@@ -1,0 +1,2 @@
+-- One table holds all partitions: nothing to do.
+SELECT 1;
