@@ -5,9 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crypt_keeper_domain::Error;
-use crypt_keeper_domain::model::{CallContext, Caller, RequestId};
-use crypt_keeper_domain::ports::{Clock, Entropy, EntropyExt as _};
+use crypt_keeper_domain::ports::{Clock, Entropy};
 use crypt_keeper_domain::usecase::{
     CountDocuments, CreateKeyPair, DestroyKeys, KeepUpKeys, KeptUp, RotateKeys,
 };
@@ -16,6 +14,7 @@ use prometheus_client::registry::Registry;
 
 use crate::config::Keys;
 use crate::error::Chain;
+use crate::job_calls::JobCalls;
 use crate::key_rewrap::{KeyRewrap, RewrapMetrics};
 use crate::ports::Ports;
 
@@ -108,7 +107,7 @@ impl KeyUpkeep {
             entropy,
             metrics,
         } = self;
-        let calls = Calls { clock, entropy };
+        let calls = JobCalls { clock, entropy };
         let rewrapping = async {
             if let Some(rewrap) = rewrap {
                 rewrap_again_and_again(rewrap, &calls, &metrics).await;
@@ -121,7 +120,11 @@ impl KeyUpkeep {
     }
 }
 
-async fn keep_up_again_and_again(keep_up: &KeepUpKeys, calls: &Calls, metrics: &KeyUpkeepMetrics) {
+async fn keep_up_again_and_again(
+    keep_up: &KeepUpKeys,
+    calls: &JobCalls,
+    metrics: &KeyUpkeepMetrics,
+) {
     let mut pause = calls.between(FIRST);
     loop {
         tokio::time::sleep(pause).await;
@@ -143,7 +146,11 @@ async fn keep_up_again_and_again(keep_up: &KeepUpKeys, calls: &Calls, metrics: &
     }
 }
 
-async fn rewrap_again_and_again(mut rewrap: KeyRewrap, calls: &Calls, metrics: &KeyUpkeepMetrics) {
+async fn rewrap_again_and_again(
+    mut rewrap: KeyRewrap,
+    calls: &JobCalls,
+    metrics: &KeyUpkeepMetrics,
+) {
     let mut pause = calls.between(FIRST);
     loop {
         tokio::time::sleep(pause).await;
@@ -187,29 +194,6 @@ fn tell(done: &KeptUp, metrics: &KeyUpkeepMetrics) {
             error = %Chain(error),
             "what is due for a key pair did not work: it is tried again"
         );
-    }
-}
-
-/// Makes what the use cases are told of the job's calls.
-struct Calls {
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-}
-
-impl Calls {
-    fn call(&self) -> Result<CallContext, Error> {
-        Ok(CallContext {
-            caller: Caller::system(),
-            at: self.clock.now(),
-            request_id: RequestId::from_random(self.entropy.bytes()?),
-            address: None,
-        })
-    }
-
-    /// A random length of time; the least one if there is no entropy to be had.
-    fn between(&self, (least, most): (Duration, Duration)) -> Duration {
-        let random = self.entropy.bytes().map_or(0, u16::from_be_bytes);
-        least + (most - least) * u32::from(random) / u32::from(u16::MAX)
     }
 }
 

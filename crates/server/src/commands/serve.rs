@@ -16,6 +16,8 @@ use crate::error::{Chain, StartError};
 use crate::first_start::{FirstStart, Welcome};
 use crate::http::{self, HttpSettings, ReloadableCertificate, Running, State};
 use crate::key_upkeep::{KeyUpkeep, rotate_keys};
+use crate::partition_probe::PartitionProbe;
+use crate::partition_upkeep::PartitionUpkeep;
 use crate::wiring::{self, Missing, Objects, RingFollower, Stores, Vault};
 use crate::{ports::Ports, welcome};
 
@@ -112,6 +114,15 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
         let upkeep = KeyUpkeep::new(&opened.ports, &settings.keys, metrics);
         context.runtime.spawn(upkeep.run())
     });
+    let partitions = match runs_jobs {
+        true => {
+            let metrics = state.metrics.partitions.clone();
+            let upkeep = PartitionUpkeep::new(&opened.ports, &opened.stores, settings, metrics);
+            upkeep.prepare().await;
+            Some(context.runtime.spawn(upkeep.run()))
+        }
+        false => None,
+    };
     let running = http::start(listener, tls, state, opened.objects.local.clone())?;
     say_ready(context, &opened, &public_url)?;
 
@@ -120,7 +131,10 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
         ring: opened.ring.clone(),
     };
     let outcome = serve(context, running, &mut signals, &reloadable).await;
-    for job in [follower, sweeper, upkeep].into_iter().flatten() {
+    for job in [follower, sweeper, upkeep, partitions]
+        .into_iter()
+        .flatten()
+    {
         job.abort();
     }
     opened.stores.shutdown().await;
@@ -152,13 +166,18 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
     let keys = master_keys.as_ref();
     let objects = wiring::open_blobs(settings, public_url, keys, clock, &context.runtime).await?;
     objects.require_bucket().await?;
-    let ports = wiring::ports(
+    let mut ports = wiring::ports(
         &stores,
         &vault,
         &objects,
         Arc::clone(&context.clock),
         Arc::clone(&context.entropy),
     );
+    ports.probes.push(Arc::new(PartitionProbe {
+        partitions: Arc::clone(&stores.partitions),
+        retention: settings.retention.clone(),
+        clock: Arc::clone(&context.clock),
+    }));
     let welcome = match first_start {
         Some(first_start) => {
             let call = context.call(Caller::system())?;

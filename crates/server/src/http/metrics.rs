@@ -21,6 +21,7 @@ use prometheus_client::registry::Registry;
 use super::key_cache_metrics::{KeyCacheMetrics, KeyCacheSource};
 use super::{Report, State};
 use crate::key_upkeep::KeyUpkeepMetrics;
+use crate::partition_upkeep::PartitionMetrics;
 use crate::wiring::MasterKeys;
 
 /// Upper bounds of the duration histogram, in seconds.
@@ -44,6 +45,8 @@ pub struct Metrics {
     master_keys: Family<MasterKeyLabels, Gauge>,
     /// What the upkeep of key pairs counts.
     pub key_upkeep: KeyUpkeepMetrics,
+    /// What the upkeep of partitions counts.
+    pub partitions: PartitionMetrics,
     /// Uploads that were granted.
     pub uploads_granted: Counter,
     /// Downloads whose key was released.
@@ -106,6 +109,7 @@ impl Metrics {
             key_cache: KeyCacheMetrics::default(),
             master_keys: Family::default(),
             key_upkeep: KeyUpkeepMetrics::default(),
+            partitions: PartitionMetrics::default(),
             uploads_granted: Counter::default(),
             downloads_granted: Counter::default(),
             shares_granted: Counter::default(),
@@ -154,6 +158,7 @@ impl Metrics {
             self.master_keys.clone(),
         );
         self.key_upkeep.register(registry);
+        self.partitions.register(registry);
         for (name, help, counter) in [
             (
                 "uploads_granted",

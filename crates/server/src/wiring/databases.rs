@@ -4,13 +4,16 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use crypt_keeper_domain::PartitionGate;
 use crypt_keeper_domain::model::Timestamp;
 use crypt_keeper_domain::ports::{
-    Accounts, AuditLog, KeyRegistry, MetadataStore, MetadataTransfer, PrivateKeys, Probe,
+    Accounts, AuditLog, HoldTransfer, Holds, KeyRegistry, MetadataStore, MetadataTransfer,
+    Partitions, PrivateKeys, Probe, Sweeps,
 };
 pub use crypt_keeper_store_sql::{OpenError as DatabaseError, SchemaStatus};
 use tokio::runtime::Handle;
 
+use crate::clock::SystemClock;
 use crate::config::{MetadataBackend, Role, Settings};
 use crate::data_dir::DataDir;
 use crate::error::StartError;
@@ -33,8 +36,14 @@ pub trait Database: Debug + Send + Sync {
 /// The databases, through the domain's ports and as databases.
 #[derive(Clone, Debug)]
 pub struct Stores {
-    /// Documents and their access lists.
+    /// Documents and their access lists, behind the gate that minds their partitions.
     pub store: Arc<dyn MetadataStore>,
+    /// The time partitions of documents.
+    pub partitions: Arc<dyn Partitions>,
+    /// Documents that expire before their partition.
+    pub sweeps: Arc<dyn Sweeps>,
+    /// Legal holds.
+    pub holds: Arc<dyn Holds>,
     /// Users and API keys.
     pub accounts: Arc<dyn Accounts>,
     /// The audit log.
@@ -43,6 +52,10 @@ pub struct Stores {
     pub registry: Arc<dyn KeyRegistry>,
     /// What moves rows as they are.
     pub transfer: Arc<dyn MetadataTransfer>,
+    /// What moves legal holds as they are.
+    pub hold_transfer: Arc<dyn HoldTransfer>,
+    /// What moves the copies that they keep.
+    pub held_transfer: Arc<dyn MetadataTransfer>,
     /// Sealed private halves; `None` where the role of the server keeps them out of reach.
     pub private_keys: Option<Arc<dyn PrivateKeys>>,
     /// Whether the metadata database is ready.
@@ -153,19 +166,42 @@ pub struct Applied {
     pub migrations: Vec<String>,
 }
 
-/// A store that is every port of the metadata database at once.
+/// A store that is every port of the metadata database at once, and its place of held documents. It
+/// makes partitions on the spot if it may.
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "dynamo"))]
-fn metadata<S>(store: S) -> Stores
+fn metadata<S>(store: S, held: S, may_make: bool) -> Stores
 where
-    S: MetadataStore + Accounts + AuditLog + KeyRegistry + MetadataTransfer + Probe + Database,
+    S: MetadataStore
+        + Partitions
+        + Sweeps
+        + Holds
+        + Accounts
+        + AuditLog
+        + KeyRegistry
+        + MetadataTransfer
+        + HoldTransfer
+        + Probe
+        + Database,
 {
-    let store = Arc::new(store);
+    let (store, held) = (Arc::new(store), Arc::new(held));
+    let gate = PartitionGate::new(
+        Arc::clone(&store) as _,
+        Arc::clone(&held) as _,
+        Arc::clone(&store) as _,
+        Arc::new(SystemClock),
+        may_make,
+    );
     Stores {
-        store: Arc::clone(&store) as _,
+        store: Arc::new(gate),
+        partitions: Arc::clone(&store) as _,
+        sweeps: Arc::clone(&store) as _,
+        holds: Arc::clone(&store) as _,
         accounts: Arc::clone(&store) as _,
         audit: Arc::clone(&store) as _,
         registry: Arc::clone(&store) as _,
         transfer: Arc::clone(&store) as _,
+        hold_transfer: Arc::clone(&store) as _,
+        held_transfer: held,
         private_keys: None,
         probe: Arc::clone(&store) as _,
         databases: vec![store],
@@ -218,7 +254,8 @@ async fn open_sqlite(folder: &DataDir, runtime: &Handle) -> Result<Stores, Start
     let keys = SqlitePrivateKeys::open(&folder.keys(), runtime.clone()).await;
     let store = store.map_err(StartError::part("metadata database"))?;
     let keys = keys.map_err(StartError::part("key store"))?;
-    Ok(metadata(store).with_keys(keys))
+    let held = store.held();
+    Ok(metadata(store, held, true).with_keys(keys))
 }
 
 #[cfg(feature = "sqlite")]
@@ -253,7 +290,9 @@ async fn open_postgres(
     use crypt_keeper_store_sql::PostgresStore;
     let options = postgres_options(&postgres.url, postgres.pool_size, runtime);
     let store = PostgresStore::connect(options).await;
-    let stores = metadata(store.map_err(StartError::part("metadata database"))?);
+    let store = store.map_err(StartError::part("metadata database"))?;
+    let held = store.held();
+    let stores = metadata(store, held, true);
     open_postgres_keys(stores, keys_url.unwrap_or(&postgres.url), runtime).await
 }
 
@@ -287,7 +326,9 @@ async fn open_dynamodb(
     dynamodb: &crate::config::DynamoDb,
     runtime: &Handle,
 ) -> Result<Stores, StartError> {
-    Ok(metadata(super::dynamodb::open(dynamodb, runtime).await?))
+    let store = super::dynamodb::open(dynamodb, runtime).await?;
+    let held = store.held();
+    Ok(metadata(store, held, true))
 }
 
 #[cfg(not(feature = "dynamo"))]
@@ -310,9 +351,9 @@ async fn open_postgres_for_ingest(
     use crypt_keeper_store_sql::PostgresStore;
     let options = postgres_options(&postgres.url, postgres.pool_size, runtime);
     let store = PostgresStore::connect_for_ingest(options).await;
-    Ok(metadata(
-        store.map_err(StartError::part("metadata database"))?,
-    ))
+    let store = store.map_err(StartError::part("metadata database"))?;
+    let held = store.held();
+    Ok(metadata(store, held, false))
 }
 
 #[cfg(feature = "postgres")]

@@ -61,8 +61,8 @@ impl Database for DynamoDbStore {
     async fn shutdown(&self) {}
 }
 
-/// Makes the partition of this period of class 0 and those of the next two, for documents without a
-/// limit to their lives, and names those that were not there.
+/// Makes the partition of this period of class 0 and those of the next two, and names those that were
+/// not there. Whoever puts a document into one says how long it lives.
 async fn make_partitions(
     store: &DynamoDbStore,
     now: Timestamp,
@@ -74,8 +74,8 @@ async fn make_partitions(
         if store.find_partition(partition).await?.is_some() {
             continue;
         }
-        let lifetime = Lifetime::UNLIMITED;
-        store.ensure_partition(partition, lifetime, now).await?;
+        let least = Lifetime::limited(Lifetime::MIN).unwrap_or(Lifetime::UNLIMITED);
+        store.ensure_partition(partition, least, now).await?;
         made.push(format!("partition {partition}"));
     }
     Ok(made)

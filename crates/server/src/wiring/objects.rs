@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crypt_keeper_blobs_local::{LocalBlobs, LocalBlobsConfig, UrlKeys};
 use crypt_keeper_crypto::{MasterKeyRing, Purpose};
-use crypt_keeper_domain::ports::{BlobStore, Clock, Probe};
+use crypt_keeper_domain::ports::{BlobStore, Clock, ObjectCopy, Probe};
 use tokio::runtime::Handle;
 
 use crate::config::{BlobsBackend, PublicUrl, Settings};
@@ -21,6 +21,8 @@ pub type S3 = crypt_keeper_blobs_s3::S3Blobs;
 pub struct Objects {
     /// What signs URLs to them.
     pub blobs: Arc<dyn BlobStore>,
+    /// What copies them, for legal holds.
+    pub copies: Arc<dyn ObjectCopy>,
     /// Whether the store is ready; `None` if the credentials may not ask.
     pub probe: Option<Arc<dyn Probe>>,
     /// The local folder, if it is one: the service itself serves its URLs.
@@ -110,6 +112,7 @@ pub async fn open_blobs(
             follow(master_keys, &local);
             Ok(Objects {
                 blobs: Arc::clone(&local) as _,
+                copies: Arc::clone(&local) as _,
                 probe: Some(Arc::clone(&local) as _),
                 local: Some(local),
                 #[cfg(feature = "s3")]
@@ -180,6 +183,7 @@ async fn open_s3(
     let opened = Arc::new(opened.map_err(StartError::part("object store"))?);
     Ok(Objects {
         blobs: Arc::clone(&opened) as _,
+        copies: Arc::clone(&opened) as _,
         probe: Some(Arc::clone(&opened) as _),
         local: None,
         s3: Some(opened),
