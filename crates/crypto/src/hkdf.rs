@@ -12,6 +12,9 @@ pub(crate) fn hkdf_sha256(
     info: &[&[u8]],
     output: &mut [u8],
 ) -> Result<(), OpenSslError> {
+    // Left to itself by this constructor, OpenSSL would take itself down at the program's exit, under
+    // threads that end at the same moment.
+    openssl::init();
     let mut context = PkeyCtx::new_id(Id::HKDF)?;
     context.derive_init()?;
     context.set_hkdf_md(Md::sha256())?;

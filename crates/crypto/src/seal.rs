@@ -40,6 +40,8 @@ pub struct SealContext<'a> {
 impl SealContext<'_> {
     fn associated_data(&self, master_key: MasterKeyId) -> Vec<u8> {
         let serial = self.serial.to_be_bytes();
+        // As in `hkdf`.
+        openssl::init();
         let digest = sha256(self.public_half);
         let fields: [&[u8]; 5] = [
             &serial,
