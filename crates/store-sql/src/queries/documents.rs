@@ -172,7 +172,7 @@ pub(super) async fn is_there(conn: &mut Conn, key: Key) -> QueryResult<bool> {
 }
 
 /// What a change of a document that is not found comes to.
-async fn missing(conn: &mut Conn, key: Key) -> Result<Change, Failure> {
+pub(super) async fn missing(conn: &mut Conn, key: Key) -> Result<Change, Failure> {
     partitions::must_be_in_reach(conn, key).await?;
     Ok(Change::Missing)
 }

@@ -19,6 +19,7 @@ use futures_util::FutureExt as _;
 
 use super::super::{Conn, Database, Store, dialect};
 use super::accounts::one_more;
+use super::documents::missing;
 use super::{Done, record};
 use crate::error::Failure;
 use crate::rows::{AuditRow, DocumentRow, HoldRow, Key, Place, named, row_key};
@@ -128,6 +129,7 @@ async fn begin(
         .execute(conn)
         .await?;
     if marked == 0 {
+        missing(conn, key).await?;
         return Ok(Done::Undo(HoldOutcome::Missing));
     }
     record(conn, &[audit]).await?;
@@ -157,7 +159,7 @@ async fn complete(
         return Ok(Done::Undo(Change::Stale));
     }
     let Some(document) = dialect::lock_document(conn, key).await? else {
-        return Ok(Done::Undo(Change::Missing));
+        return Ok(Done::Undo(missing(conn, key).await?));
     };
     diesel::insert_into(documents::table)
         .values(copy.of(document, held))

@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 
 use super::super::{Conn, Database, Store};
 use super::accounts::one_more;
-use super::documents::is_there;
+use super::documents::{is_there, missing};
 use super::{Done, record};
 use crate::error::Failure;
 use crate::rows::{AuditRow, Key, Place, row_key, sql_time, timestamp};
@@ -111,7 +111,7 @@ async fn remove(
         return Ok(Done::Undo(if is_there(conn, key).await? {
             Change::Stale
         } else {
-            Change::Missing
+            missing(conn, key).await?
         }));
     }
     let of_document = entries::table

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crypt_keeper_conformance::{HoldHarness as _, Scene, SweepHarness as _, uphold};
 use crypt_keeper_domain::model::{
     AuditAction, Document, DocumentId, Entry, Hold, HoldReason, KeyPair, KeyState, ObjectKey,
-    Principal, Rights, Scope, Timestamp, UserId,
+    Principal, RetentionClass, Rights, Scope, Timestamp, UserId,
 };
 use crypt_keeper_domain::ports::{Change, DocumentChange, HoldOutcome, ReleaseOutcome, StoreError};
 use tokio::task::JoinHandle;
@@ -48,6 +48,10 @@ impl<'a> Case<'a> {
     }
 
     async fn begin_hold(&self) {
+        assert_eq!(self.try_hold().await.unwrap(), HoldOutcome::Begun);
+    }
+
+    async fn try_hold(&self) -> Result<HoldOutcome, StoreError> {
         let hold = Hold {
             document: self.id(),
             reason: HoldReason::parse("case 4711").unwrap(),
@@ -58,8 +62,7 @@ impl<'a> Case<'a> {
             .scene
             .make
             .record_on(AuditAction::HoldPlaced, self.id());
-        let begun = self.harness.holds().begin_hold(&hold, &record).await;
-        assert_eq!(begun.unwrap(), HoldOutcome::Begun);
+        self.harness.holds().begin_hold(&hold, &record).await
     }
 
     /// Completes the hold under a pair.
@@ -266,6 +269,54 @@ async fn a_copy_needs_an_active_pair() {
                 ))
                 .await;
         }
+    })
+    .await;
+}
+
+/// What is out of reach is not said to be none: neither is a hold given up, nor a removal taken for
+/// done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_document_is_not_missing() {
+    uphold(store().await, async |harness| {
+        let scene = Scene::new(harness);
+        let pair = scene.pair(Scope::Shared, KeyState::Active).await;
+        let class = RetentionClass::new(7);
+        let mut documents = Vec::new();
+        for _ in 0..2 {
+            let id = scene.make.document_id(class, scene.make.at());
+            let owner = scene.make.user_id();
+            documents.push(scene.make.document_with_id(id, owner, &pair));
+        }
+        let [begun, other] = documents.as_slice() else {
+            unreachable!("two were made");
+        };
+        scene.insert(begun).await;
+        scene.insert(other).await;
+        let case = |document: &Document| Case {
+            harness,
+            scene: Scene::new(harness),
+            document: document.clone(),
+            reader: document.owner,
+        };
+        let (begun, other) = (case(begun), case(other));
+        begun.begin_hold().await;
+        let start = other.id().partition().start().format("%Y%m%d");
+        let mut client = harness.database.client().await;
+        client.run(&format!("DROP TABLE documents_7_{start}")).await;
+
+        let hold_pair = scene.pair(Scope::Hold, KeyState::Active).await;
+        for lost in [begun.complete(&hold_pair), other.remove(1)] {
+            let lost = lost.await.unwrap();
+            assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
+        }
+        let refused = other.try_hold().await;
+        assert!(
+            matches!(refused, Err(StoreError::Unavailable(_))),
+            "{refused:?}"
+        );
+        let holds = harness.holds();
+        assert!(holds.find_hold(begun.id()).await.unwrap().is_some());
+        assert!(holds.find_hold(other.id()).await.unwrap().is_none());
     })
     .await;
 }

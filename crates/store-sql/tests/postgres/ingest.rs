@@ -135,6 +135,14 @@ async fn it_waits_for_whoever_retires_a_key_pair() {
     .await;
 }
 
+/// A copy as holds make them, by way of the table that the role may insert into.
+const PLANTED_COPY: &str = "INSERT INTO documents (retention_class, id, state, version, owner, name, \
+       content_length, content_type, compressed, format, wrap_algorithm, key_serial, wrapped_key, \
+       key_commitment, object_key, created_at, hold, key_exposed, expires_early) \
+     VALUES (256, gen_random_uuid(), 'pending', 1, gen_random_uuid(), 'x', \
+       1, 'x', false, 'x', 'x', 1, '', \
+       '', 'x', now(), true, false, false)";
+
 /// Everything that would let whoever holds this role read a document or let somebody read it.
 const FORBIDDEN: &[&str] = &[
     "SELECT sealed FROM crypt_keeper_keys.private_keys",
@@ -157,6 +165,10 @@ const FORBIDDEN: &[&str] = &[
     "INSERT INTO users SELECT * FROM users",
     "INSERT INTO api_keys SELECT * FROM api_keys",
     "UPDATE api_keys SET revoked_at = NULL",
+    "SELECT * FROM holds",
+    "INSERT INTO holds VALUES (0, gen_random_uuid(), 'x', now(), now())",
+    "DELETE FROM holds",
+    PLANTED_COPY,
     "UPDATE audit SET action = 'x'",
     "DELETE FROM audit",
     "TRUNCATE audit",

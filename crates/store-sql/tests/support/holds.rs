@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
-    Harness, HoldHarness, Scene, StoreHarness, SweepHarness, TransferHarness, metadata_store_laws,
-    metadata_transfer_laws, row_lock_laws, sweeps_laws, uphold,
+    Harness, HoldHarness, HoldTransferHarness, Scene, StoreHarness, SweepHarness, TransferHarness,
+    hold_transfer_laws, holds_laws, metadata_store_laws, metadata_transfer_laws, row_lock_laws,
+    sweeps_laws, uphold,
 };
 use crypt_keeper_domain::model::{
     AuditAction, Document, DocumentId, DocumentState, KeyState, ObjectKey, PageLimit, PageRequest,
     Principal, Rights, Scope, Timestamp,
 };
 use crypt_keeper_domain::ports::{
-    Change, DocumentChange, DocumentFilter, Holds, MetadataStore, MetadataTransfer, Rewrap,
-    RewrapOutcome, Sweeps, WalkStep,
+    Change, DocumentChange, DocumentFilter, HoldTransfer, Holds, MetadataStore, MetadataTransfer,
+    Rewrap, RewrapOutcome, Sweeps, WalkStep,
 };
 
 use crate::{Store, store};
@@ -35,7 +36,15 @@ impl HoldHarness for Store {
     }
 }
 
+impl HoldTransferHarness for Store {
+    fn hold_transfer(&self) -> Arc<dyn HoldTransfer> {
+        self.store.clone()
+    }
+}
+
 sweeps_laws!(store());
+holds_laws!(store());
+hold_transfer_laws!(store());
 
 /// The place of the copies, as a store of its own.
 struct Copies(Store);
