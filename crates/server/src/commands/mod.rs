@@ -13,11 +13,15 @@ mod escape;
 mod expiry;
 mod failure;
 mod healthcheck;
+mod hold;
 mod keys;
 mod master_key;
 mod migrate;
 mod output;
 mod page;
+mod partitions;
+mod parts;
+mod retention;
 mod serve;
 mod setup;
 mod stop;
@@ -105,6 +109,15 @@ enum Command {
     /// Make, change and look at what seals the key pairs
     #[command(subcommand)]
     MasterKey(master_key::Command),
+    /// Show how long documents live
+    #[command(subcommand)]
+    Retention(retention::Command),
+    /// List, make and drop what expires at once
+    #[command(subcommand)]
+    Partitions(partitions::Command),
+    /// Keep documents from expiring, for a court
+    #[command(subcommand)]
+    Hold(hold::Command),
     /// Look at who did what, and when
     #[command(subcommand)]
     Audit(audit::Command),
@@ -268,13 +281,16 @@ impl Command {
         let admin = Administration::open(context).await?;
         let outcome = match self {
             Self::Copy(copy) => copy::run(copy, &admin, context, output).await,
-            Self::User(command) => {
-                user::run(command, &settings.retention, &admin, output).await
-            }
+            Self::User(command) => user::run(command, &settings.retention, &admin, output).await,
             Self::ApiKey(command) => api_key::run(command, &admin, output).await,
             Self::Documents(command) => documents::run(command, &admin, output).await,
             Self::Keys(command) => keys::run(command, settings, &admin, output).await,
             Self::MasterKey(command) => master_key::run(command, settings, &admin, output).await,
+            Self::Retention(command) => {
+                retention::run(command, &settings.retention, &admin, output).await
+            }
+            Self::Partitions(command) => partitions::run(command, context, &admin, output).await,
+            Self::Hold(command) => hold::run(command, context, &admin, output).await,
             Self::Audit(command) => audit::run(command, &admin, output).await,
             _ => Ok(()),
         };

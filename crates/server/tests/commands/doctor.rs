@@ -51,7 +51,7 @@ fn a_service_that_runs_is_well_but_for_what_the_embedded_default_is() {
     ok  database  the metadata database answers, and its tables are this version's
     ok  key store  the key store answers, and its tables are this version's
     ok  database clock  the database's clock shows this machine's time
-    ok  key pairs  the master key opens all private halves (1)
+    ok  key pairs  the master key opens all private halves (4)
     ok  active key pair  key pair [serial] wraps for scope partition:0:[month]
     ok  objects  the object store answers
     ok  presigned urls  an object went to the store and came back by presigned URLs, and was deleted

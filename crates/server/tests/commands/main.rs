@@ -17,6 +17,7 @@ mod beside_a_server;
 mod configuration;
 mod doctor;
 mod documents_and_audit;
+mod expiry;
 mod healthcheck;
 mod help;
 mod keys;

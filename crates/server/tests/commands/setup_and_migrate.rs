@@ -15,6 +15,9 @@ fn setup_makes_what_lacks_and_says_so() {
     metadata database: applied [migration ingest_functions]
     metadata database: applied [migration audit_master_key]
     metadata database: applied [migration expiry]
+    metadata database: applied [migration first_ranges]
+    metadata database: applied [migration first_ranges_checked]
+    metadata database: applied [migration time_partitions]
     metadata database: applied [migration holds]
     metadata database: applied [migration user_retention]
     key store: applied [migration private_keys]
@@ -51,7 +54,7 @@ fn setup_says_the_same_in_json() {
 
 #[test]
 fn a_service_starts_from_what_setup_made() {
-    let mut desk = Desk::set_up();
+    let mut desk = Desk::set_up().with("CRYPT_KEEPER__JOBS__ENABLED", "false");
     let pairs = desk.run(&["keys", "list", "--json"]).stdout;
     let _service = desk.serve();
     assert_eq!(desk.run(&["keys", "list", "--json"]).stdout, pairs);
@@ -106,7 +109,7 @@ fn migrations_are_shown_before_they_are_applied() {
         "user list",
     ]), @r#"
     $ crypt-keeper user list
-    | crypt-keeper: the metadata database lacks the migrations [migration metadata], [migration key_exposed], [migration ingest_functions], [migration audit_master_key], [migration expiry], [migration holds], [migration user_retention]: run `crypt-keeper migrate`, or set `metadata.migrate_on_start = true`
+    | crypt-keeper: the metadata database lacks the migrations [migration metadata], [migration key_exposed], [migration ingest_functions], [migration audit_master_key], [migration expiry], [migration first_ranges], [migration first_ranges_checked], [migration time_partitions], [migration holds], [migration user_retention]: run `crypt-keeper migrate`, or set `metadata.migrate_on_start = true`
     exit code 1
     $ crypt-keeper migrate --dry-run
     metadata database: pending [migration metadata]
@@ -114,11 +117,14 @@ fn migrations_are_shown_before_they_are_applied() {
     metadata database: pending [migration ingest_functions]
     metadata database: pending [migration audit_master_key]
     metadata database: pending [migration expiry]
+    metadata database: pending [migration first_ranges]
+    metadata database: pending [migration first_ranges_checked]
+    metadata database: pending [migration time_partitions]
     metadata database: pending [migration holds]
     metadata database: pending [migration user_retention]
     key store: pending [migration private_keys]
     $ crypt-keeper migrate --dry-run --json
-    {"database":"metadata database","pending":["[migration metadata]","[migration key_exposed]","[migration ingest_functions]","[migration audit_master_key]","[migration expiry]","[migration holds]","[migration user_retention]"]}
+    {"database":"metadata database","pending":["[migration metadata]","[migration key_exposed]","[migration ingest_functions]","[migration audit_master_key]","[migration expiry]","[migration first_ranges]","[migration first_ranges_checked]","[migration time_partitions]","[migration holds]","[migration user_retention]"]}
     {"database":"key store","pending":["[migration private_keys]"]}
     $ crypt-keeper migrate
     metadata database: applied [migration metadata]
@@ -126,6 +132,9 @@ fn migrations_are_shown_before_they_are_applied() {
     metadata database: applied [migration ingest_functions]
     metadata database: applied [migration audit_master_key]
     metadata database: applied [migration expiry]
+    metadata database: applied [migration first_ranges]
+    metadata database: applied [migration first_ranges_checked]
+    metadata database: applied [migration time_partitions]
     metadata database: applied [migration holds]
     metadata database: applied [migration user_retention]
     key store: applied [migration private_keys]

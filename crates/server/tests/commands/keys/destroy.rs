@@ -47,7 +47,7 @@ fn a_pair_is_destroyed_only_when_nothing_needs_it_and_the_wait_is_over() {
         "keys cancel-destroy SERIAL",
         "keys destroy SERIAL --confirm SERIAL",
         "keys show SERIAL",
-    ]), @"
+    ]), @r"
     $ crypt-keeper keys destroy [serial] --confirm [serial] --wait 6d
     | crypt-keeper: a destruction waits for at least 7 days
     exit code 2
@@ -67,7 +67,7 @@ fn a_pair_is_destroyed_only_when_nothing_needs_it_and_the_wait_is_over() {
     $ crypt-keeper keys show [serial]
     serial  [serial]
     state  destroy-scheduled
-    scope  partition:0:[month]
+    scope  shared
     algorithm  CK-HPKE-XWING
     live documents  0
     created  [time]
@@ -87,7 +87,7 @@ fn a_pair_is_destroyed_only_when_nothing_needs_it_and_the_wait_is_over() {
         "keys show SERIAL",
         "keys show 12345",
         "keys show x",
-    ]), @"
+    ]), @r"
     $ crypt-keeper keys destroy [serial] --confirm [serial]
     Key pair [serial] is destroyed: its private half is erased here. Backups of the key store hold it until they are deleted.
     $ crypt-keeper keys destroy [serial] --confirm [serial]
@@ -98,7 +98,7 @@ fn a_pair_is_destroyed_only_when_nothing_needs_it_and_the_wait_is_over() {
     $ crypt-keeper keys show [serial]
     serial  [serial]
     state  destroyed
-    scope  partition:0:[month]
+    scope  shared
     algorithm  CK-HPKE-XWING
     live documents  0
     created  [time]

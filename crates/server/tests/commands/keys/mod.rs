@@ -23,7 +23,7 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
-        Self::of_scope("partition")
+        Self::of_scope("shared")
     }
 
     fn of_scope(scope: &str) -> Self {

@@ -17,7 +17,9 @@ const RSA: &str = "CK-RSA-OAEP-256";
 
 impl Story {
     fn new(documents: usize) -> Self {
-        let mut desk = Desk::bare().with("CRYPT_KEEPER__KEYS__ALGORITHM", RSA);
+        let mut desk = Desk::bare()
+            .with("CRYPT_KEEPER__KEYS__SCOPE", "shared")
+            .with("CRYPT_KEEPER__KEYS__ALGORITHM", RSA);
         assert_eq!(desk.run(&["setup"]).code, 0);
         let service = desk.serve();
         let ran = desk.run(&["user", "add", "alice", "--api-key"]);

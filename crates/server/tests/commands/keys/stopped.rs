@@ -12,7 +12,7 @@ fn a_suspended_pair_is_stopped_at_once_and_resumed() {
         "keys suspend SERIAL",
         "keys suspend SERIAL",
         "keys show SERIAL",
-    ]), @"
+    ]), @r"
     $ crypt-keeper keys suspend [serial]
     Key pair [serial] is suspended: 1 live document is unreadable until it is resumed.
     Key pair [serial] wraps the keys of new documents from now on.
@@ -21,7 +21,7 @@ fn a_suspended_pair_is_stopped_at_once_and_resumed() {
     $ crypt-keeper keys show [serial]
     serial  [serial]
     state  suspended
-    scope  partition:0:[month]
+    scope  shared
     algorithm  CK-HPKE-XWING
     live documents  1
     created  [time]
@@ -39,9 +39,9 @@ fn a_suspended_pair_is_stopped_at_once_and_resumed() {
         "keys resume SERIAL",
         "keys resume SERIAL --active",
         "keys list",
-    ]), @"
+    ]), @r"
     $ crypt-keeper keys resume [serial] --active
-    | crypt-keeper: scope partition:0:[month] has another active key pair; resume it without --active, and its documents can be read again
+    | crypt-keeper: scope shared has another active key pair; resume it without --active, and its documents can be read again
     exit code 1
     $ crypt-keeper keys resume [serial]
     Key pair [serial] unwraps again: its documents can be read.
@@ -52,8 +52,8 @@ fn a_suspended_pair_is_stopped_at_once_and_resumed() {
     exit code 1
     $ crypt-keeper keys list
     SERIAL  STATE  SCOPE  ALGORITHM  CREATED  DEACTIVATED
-    [serial]  deactivated  partition:0:[month]  CK-HPKE-XWING  [time]  [time]
-    [serial]  active  partition:0:[month]  CK-HPKE-XWING  [time]  -
+    [serial]  deactivated  shared  CK-HPKE-XWING  [time]  [time]
+    [serial]  active  shared  CK-HPKE-XWING  [time]  -
     ");
     assert_eq!(story.download(), 200);
 
@@ -62,14 +62,14 @@ fn a_suspended_pair_is_stopped_at_once_and_resumed() {
     assert_snapshot!(story.desk.type_in(&[
         &format!("keys suspend {active} --no-successor"),
         "keys list",
-    ]), @"
+    ]), @r"
     $ crypt-keeper keys suspend [serial] --no-successor
     Key pair [serial] is suspended: 1 live document is unreadable until it is resumed.
     | If it was the active one, nothing can be uploaded in its scope: see `crypt-keeper keys rotate`
     $ crypt-keeper keys list
     SERIAL  STATE  SCOPE  ALGORITHM  CREATED  DEACTIVATED
-    [serial]  deactivated  partition:0:[month]  CK-HPKE-XWING  [time]  [time]
-    [serial]  suspended  partition:0:[month]  CK-HPKE-XWING  [time]  [time]
+    [serial]  deactivated  shared  CK-HPKE-XWING  [time]  [time]
+    [serial]  suspended  shared  CK-HPKE-XWING  [time]  [time]
     ");
     assert_eq!(story.upload(), 503, "nobody wraps");
     let resumed = story
@@ -106,7 +106,7 @@ fn a_compromised_pair_releases_nothing_and_names_the_documents_concerned() {
         "keys resume SERIAL",
         "keys suspend SERIAL",
         "keys list",
-    ]), @"
+    ]), @r"
     $ crypt-keeper keys compromised [serial]
     Key pair [serial] was compromised already: it unwraps for rewrapping only.
     Until they are rewrapped, 1 live document is not released.
@@ -135,8 +135,8 @@ fn a_compromised_pair_releases_nothing_and_names_the_documents_concerned() {
     exit code 1
     $ crypt-keeper keys list
     SERIAL  STATE  SCOPE  ALGORITHM  CREATED  DEACTIVATED
-    [serial]  compromised  partition:0:[month]  CK-HPKE-XWING  [time]  [time]
-    [serial]  active  partition:0:[month]  CK-HPKE-XWING  [time]  -
+    [serial]  compromised  shared  CK-HPKE-XWING  [time]  [time]
+    [serial]  active  shared  CK-HPKE-XWING  [time]  -
     ");
     let again = story
         .desk
