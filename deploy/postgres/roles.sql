@@ -6,9 +6,10 @@
 --
 -- The role has no password: give it one (\password crypt_keeper_ingest), or a certificate.
 --
--- It may look up users, API keys and public halves, insert documents and audit entries, lock active
--- key pairs, and enter the owner of a document that it has just inserted. It cannot read a document's
--- row, change a key pair, grant access, or see anything of the key store.
+-- It may look up users, API keys, public halves and the catalogue of partitions, insert documents and
+-- audit entries, lock active key pairs, and enter the owner of a document that it has just inserted. It
+-- cannot read a document's row, change a key pair, make a partition, grant access, or see anything of
+-- the key store.
 
 DO $$
 BEGIN
@@ -26,7 +27,8 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM crypt_keeper_ingest;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM crypt_keeper_ingest;
 
 GRANT USAGE ON SCHEMA public TO crypt_keeper_ingest;
-GRANT SELECT ON users, api_keys, key_pairs, __diesel_schema_migrations TO crypt_keeper_ingest;
+GRANT SELECT ON users, api_keys, key_pairs, partitions, __diesel_schema_migrations
+    TO crypt_keeper_ingest;
 GRANT INSERT ON documents, audit TO crypt_keeper_ingest;
 -- Whether an id is taken, and nothing else of a document.
 GRANT SELECT (retention_class, id) ON documents TO crypt_keeper_ingest;

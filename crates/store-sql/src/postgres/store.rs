@@ -72,14 +72,15 @@ impl PostgresStore {
         }
     }
 
-    /// Applies the migrations that are missing, each whole or not at all, and gives their names; then
-    /// enters the partitions of documents from before there was a catalogue of them.
+    /// Applies the migrations that are missing, each whole or not at all, and gives their names. Then it
+    /// enters the partitions of documents from before there was a catalogue of them, and makes those
+    /// of class 0 of this month and the next two.
     ///
     /// # Errors
     /// [`OpenError::Newer`] if the database was migrated by a newer program.
     pub async fn migrate(&self) -> Result<Vec<String>, OpenError> {
         let applied = self.server.migrate().await?;
-        partitions::enter_what_is_there(self).await?;
+        partitions::make_first(self).await?;
         Ok(applied)
     }
 

@@ -170,7 +170,7 @@ async fn a_table_of_another_make_is_said_and_left_alone() {
         assert_eq!(harness.store.find_partition(partition).await.unwrap(), None);
         assert_eq!(
             tables(harness, "%\\_7\\_%").await,
-            [name.clone()],
+            std::slice::from_ref(&name),
             "all or nothing"
         );
 

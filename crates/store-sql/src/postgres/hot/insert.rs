@@ -118,12 +118,15 @@ impl Gather for IngestInsert {
     }
 }
 
+/// Runs a statement.
+type Run = for<'c> fn(&'c mut Conn, &[Arc<Request>]) -> BoxFuture<'c, QueryResult<Vec<Verdict>>>;
+
 /// Runs a statement for a batch. If a partition has no table, its documents are refused, and those
 /// of the others are stored.
 async fn store(
     conn: &mut Conn,
     batch: Vec<Arc<Request>>,
-    run: for<'c> fn(&'c mut Conn, &[Arc<Request>]) -> BoxFuture<'c, QueryResult<Vec<Verdict>>>,
+    run: Run,
 ) -> QueryResult<Vec<Result<InsertOutcome, StoreError>>> {
     match run(conn, &batch).await {
         Ok(rows) => return Ok(answers(batch.len(), rows)),
