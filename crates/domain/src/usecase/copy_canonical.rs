@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::copy_report::RowsDigest;
 use crate::model::{
-    Actor, ApiKey, AuditEntry, Document, Entry, KeyPair, Principal, Timestamp, User,
+    Actor, ApiKey, AuditEntry, Document, Entry, Hold, KeyPair, Principal, Timestamp, User,
 };
 use crate::ports::DocumentWithEntries;
 
@@ -160,6 +160,20 @@ impl Canonical {
             .bytes(entry.granted_by.uuid().as_bytes())
             .time(entry.granted_at)
             .maybe_time(entry.expires_at)
+    }
+
+    pub(super) fn hold(hold: &Hold) -> Self {
+        let Hold {
+            document,
+            reason,
+            placed_at,
+            completed_at,
+        } = hold;
+        Self::default()
+            .bytes(document.as_bytes())
+            .text(reason.as_str())
+            .time(*placed_at)
+            .maybe_time(*completed_at)
     }
 
     pub(super) fn audit(entry: &AuditEntry) -> Self {

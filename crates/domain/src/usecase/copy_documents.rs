@@ -13,21 +13,27 @@ use crate::model::{
     AuditAction, AuditEntry, DocumentId, DocumentState, KeyState, Lifetime, Page, RetentionClass,
     WrappedKey,
 };
-use crate::ports::{DocumentWithEntries, EntropyExt, Purpose, PutOutcome, VaultError, WrapContext};
+use crate::ports::{
+    DocumentWithEntries, EntropyExt, MetadataTransfer, Purpose, PutOutcome, VaultError, WrapContext,
+};
 
-/// Documents with their access lists.
-pub(super) struct Documents;
+/// Documents with their access lists: those in the partitions, or the copies that legal holds keep.
+pub(super) struct Documents<const HELD: bool>;
 
 /// Keys that are wrapped anew at once.
 const AT_ONCE: usize = 16;
 
 #[async_trait]
-impl Kind for Documents {
+impl<const HELD: bool> Kind for Documents<HELD> {
     type Row = DocumentWithEntries;
     type Key = (RetentionClass, DocumentId);
     type Cursor = DocumentId;
 
-    const KIND: CopiedKind = CopiedKind::Documents;
+    const KIND: CopiedKind = if HELD {
+        CopiedKind::HeldDocuments
+    } else {
+        CopiedKind::Documents
+    };
 
     fn key(row: &DocumentWithEntries) -> Self::Key {
         (row.document.id.class(), row.document.id)
@@ -42,7 +48,7 @@ impl Kind for Documents {
         after: Option<DocumentId>,
     ) -> Result<Page<DocumentWithEntries, DocumentId>, Error> {
         let page = page_after(after);
-        Ok(side.transfer.documents_with_entries(&page).await?)
+        Ok(place(side, HELD).documents_with_entries(&page).await?)
     }
 
     fn expected(copying: &Copying, row: &DocumentWithEntries) -> Canonical {
@@ -67,9 +73,12 @@ impl Kind for Documents {
         copying: &Copying,
         rows: Vec<DocumentWithEntries>,
     ) -> Result<Vec<RowOutcome>, Error> {
-        make_partitions(copying, &rows).await?;
+        if !HELD {
+            make_partitions(copying, &rows).await?;
+        }
+        let target = place(&copying.target, HELD);
         let CopiedKeys::Rewrapped(vaults) = &copying.keys else {
-            let outcomes = copying.target.transfer.put_documents(&rows).await?;
+            let outcomes = target.put_documents(&rows).await?;
             return Ok(outcomes.into_iter().map(Ok).collect());
         };
         make_pairs(copying, vaults, &rows).await?;
@@ -87,7 +96,7 @@ impl Kind for Documents {
                 }
             }
         }
-        let put = copying.target.transfer.put_documents(&puts).await?;
+        let put = target.put_documents(&puts).await?;
         let mut put = put.into_iter();
         let settled = |outcome: Option<RowOutcome>| match outcome {
             Some(outcome) => outcome,
@@ -99,6 +108,14 @@ impl Kind for Documents {
             }),
         };
         Ok(outcomes.into_iter().map(settled).collect())
+    }
+}
+
+fn place(side: &CopySide, held: bool) -> &dyn MetadataTransfer {
+    if held {
+        &*side.holds.documents
+    } else {
+        &*side.transfer
     }
 }
 

@@ -10,12 +10,12 @@ use super::copy_canonical::Canonical;
 use super::copy_report::{CopiedKind, NotCopied};
 use crate::Error;
 use crate::model::{
-    ApiKey, ApiKeyId, AuditEntry, AuditId, CallContext, KeyPair, KeyState, Page, PageLimit,
-    PageRequest, Serial, Timestamp, User, UserName,
+    ApiKey, ApiKeyId, AuditEntry, AuditId, CallContext, DocumentId, Hold, KeyPair, KeyState, Page,
+    PageLimit, PageRequest, RetentionClass, Serial, Timestamp, User, UserName,
 };
 use crate::ports::{
-    Accounts, AuditFilter, AuditLog, Entropy, KeyRegistry, KeyVault, MetadataTransfer, Partitions,
-    PrivateHalfCopy, PutOutcome, VaultError,
+    Accounts, AuditFilter, AuditLog, Entropy, HoldTransfer, Holds as HoldsPort, KeyRegistry,
+    KeyVault, MetadataTransfer, Partitions, PrivateHalfCopy, PutOutcome, VaultError,
 };
 
 /// One of the two stores of a copy.
@@ -31,6 +31,19 @@ pub struct CopySide {
     pub transfer: Arc<dyn MetadataTransfer>,
     /// Its time partitions; `None` for a store that has no such port.
     pub partitions: Option<Arc<dyn Partitions>>,
+    /// Its legal holds.
+    pub holds: CopiedHolds,
+}
+
+/// The legal holds of a store.
+#[derive(Clone, Debug)]
+pub struct CopiedHolds {
+    /// The holds.
+    pub holds: Arc<dyn HoldsPort>,
+    /// What puts them as they are.
+    pub transfer: Arc<dyn HoldTransfer>,
+    /// What reads and puts the copies that they keep.
+    pub documents: Arc<dyn MetadataTransfer>,
 }
 
 /// What becomes of the keys in a copy.
@@ -285,6 +298,50 @@ impl Kind for ApiKeys {
     }
 }
 
+/// Legal holds.
+pub(super) struct Holds;
+
+#[async_trait]
+impl Kind for Holds {
+    type Row = Hold;
+    type Key = (RetentionClass, DocumentId);
+    type Cursor = DocumentId;
+
+    const KIND: CopiedKind = CopiedKind::Holds;
+
+    fn key(row: &Hold) -> Self::Key {
+        (row.document.class(), row.document)
+    }
+
+    fn name(row: &Hold) -> String {
+        row.document.to_string()
+    }
+
+    async fn page(
+        side: &CopySide,
+        after: Option<DocumentId>,
+    ) -> Result<Page<Hold, DocumentId>, Error> {
+        Ok(side.holds.holds.list_holds(&page_after(after)).await?)
+    }
+
+    fn expected(_: &Copying, row: &Hold) -> Canonical {
+        Canonical::hold(row)
+    }
+
+    fn found(_: &Copying, row: &Hold) -> Canonical {
+        Canonical::hold(row)
+    }
+
+    async fn put(copying: &Copying, rows: Vec<Hold>) -> Result<Vec<RowOutcome>, Error> {
+        let outcomes = copying.target.holds.transfer.put_holds(&rows).await?;
+        let told = |(outcome, hold): (PutOutcome, &Hold)| match outcome {
+            PutOutcome::Differs if hold.completed_at.is_none() => Err(NotCopied::HoldIncomplete),
+            outcome => Ok(outcome),
+        };
+        Ok(outcomes.into_iter().zip(&rows).map(told).collect())
+    }
+}
+
 /// The audit log, the newest first, as it is listed.
 pub(super) struct Audit;
 
@@ -333,6 +390,8 @@ pub(super) fn called(kind: CopiedKind, name: impl Display) -> String {
         CopiedKind::Users => "user",
         CopiedKind::ApiKeys => "API key",
         CopiedKind::Documents => "document",
+        CopiedKind::HeldDocuments => "the held copy of document",
+        CopiedKind::Holds => "the legal hold of document",
         CopiedKind::Audit => "audit entry",
     };
     format!("{one} {name}")

@@ -15,17 +15,23 @@ pub enum CopiedKind {
     ApiKeys,
     /// Documents with their access lists.
     Documents,
+    /// The copies of documents that legal holds keep.
+    HeldDocuments,
+    /// Legal holds.
+    Holds,
     /// The audit log.
     Audit,
 }
 
 impl CopiedKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::KeyPairs,
         Self::Users,
         Self::ApiKeys,
         Self::Documents,
+        Self::HeldDocuments,
+        Self::Holds,
         Self::Audit,
     ];
 
@@ -37,6 +43,8 @@ impl CopiedKind {
             Self::Users => "users",
             Self::ApiKeys => "API keys",
             Self::Documents => "documents",
+            Self::HeldDocuments => "held documents",
+            Self::Holds => "legal holds",
             Self::Audit => "audit entries",
         }
     }
@@ -154,6 +162,8 @@ pub enum NotCopied {
     Differs,
     /// The key pair that its key is wrapped under is stopped: the key cannot be wrapped anew.
     KeyPairStopped(Serial),
+    /// The legal hold is begun and not complete.
+    HoldIncomplete,
     /// Anything else that concerns the row alone.
     Failed(Error),
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::copy_canonical::Digesting;
 use super::copy_documents::Documents;
 use super::copy_kinds::{
-    ApiKeys, Audit, CopiedKeys, CopySide, Copying, Kind, Pairs, Users, called, carry,
+    ApiKeys, Audit, CopiedKeys, CopySide, Copying, Holds, Kind, Pairs, Users, called, carry,
 };
 use super::copy_merge::{Merge, Met};
 use super::copy_report::{Compared, Copied, CopiedKind, CopyProgress, CopyWatch, NotCopied};
@@ -148,7 +148,9 @@ impl<'a> Run<'a> {
         }
         if self.copy_kind::<Users>().await?.is_break()
             || self.copy_kind::<ApiKeys>().await?.is_break()
-            || self.copy_kind::<Documents>().await?.is_break()
+            || self.copy_kind::<Documents<false>>().await?.is_break()
+            || self.copy_kind::<Documents<true>>().await?.is_break()
+            || self.copy_kind::<Holds>().await?.is_break()
             || self.copy_kind::<Audit>().await?.is_break()
         {
             return Ok(ControlFlow::Break(()));
@@ -249,7 +251,9 @@ impl<'a> Run<'a> {
         let stopped = self.verify_kind::<Pairs>(&mut kinds).await?
             || self.verify_kind::<Users>(&mut kinds).await?
             || self.verify_kind::<ApiKeys>(&mut kinds).await?
-            || self.verify_kind::<Documents>(&mut kinds).await?
+            || self.verify_kind::<Documents<false>>(&mut kinds).await?
+            || self.verify_kind::<Documents<true>>(&mut kinds).await?
+            || self.verify_kind::<Holds>(&mut kinds).await?
             || self.verify_kind::<Audit>(&mut kinds).await?;
         for compared in &mut kinds {
             if let Some(seen) = done.seen(compared.kind) {

@@ -47,7 +47,7 @@ pub use administer_users::{AdministerUsers, NewUser};
 pub use authenticate::Authenticate;
 pub use cancel_destruction::CancelDestruction;
 pub use compromise_keys::CompromiseKeys;
-pub use copy_kinds::{CopiedKeys, CopySide, RewrappedKeys};
+pub use copy_kinds::{CopiedHolds, CopiedKeys, CopySide, RewrappedKeys};
 pub use copy_report::{
     Compared, Copied, CopiedKind, CopyProgress, CopyWatch, NotCopied, RowsDigest,
 };

@@ -29,6 +29,11 @@ pub trait Database: Debug + Send + Sync {
     async fn schema_status(&self) -> Result<SchemaStatus, DatabaseError>;
     /// Milliseconds that its clock is ahead of `now`; `None` if it has no clock of its own.
     async fn clock_skew(&self, now: Timestamp) -> Result<Option<i64>, DatabaseError>;
+    /// Partitions of its catalogue whose tables it lacks, by the tables' names: what was in them can
+    /// not be read.
+    async fn lost_partitions(&self) -> Result<Vec<String>, DatabaseError> {
+        Ok(Vec::new())
+    }
     /// Answers what waits, and closes it.
     async fn shutdown(&self);
 }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use crypt_keeper_domain::memory::MemoryStore;
-use crypt_keeper_domain::usecase::{CopiedKeys, CopySide, CopyStore, EnsureKeyPair, RewrappedKeys};
+use crypt_keeper_domain::usecase::{
+    CopiedHolds, CopiedKeys, CopySide, CopyStore, EnsureKeyPair, RewrappedKeys,
+};
 
 use super::administration::Administration;
 use super::keys::rotate_keys;
@@ -200,7 +202,12 @@ fn side(admin: &Administration) -> CopySide {
         audit: Arc::clone(&stores.audit),
         registry: Arc::clone(&stores.registry),
         transfer: Arc::clone(&stores.transfer),
-        partitions: None,
+        partitions: Some(Arc::clone(&stores.partitions)),
+        holds: CopiedHolds {
+            holds: Arc::clone(&stores.holds),
+            transfer: Arc::clone(&stores.hold_transfer),
+            documents: Arc::clone(&stores.held_transfer),
+        },
     }
 }
 
@@ -211,8 +218,13 @@ fn nothing(context: &Context) -> CopySide {
         accounts: Arc::clone(&store) as _,
         audit: Arc::clone(&store) as _,
         registry: Arc::clone(&store) as _,
-        transfer: store,
         partitions: None,
+        holds: CopiedHolds {
+            holds: Arc::clone(&store) as _,
+            transfer: Arc::clone(&store) as _,
+            documents: Arc::new(store.held()),
+        },
+        transfer: store,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The objects, where the two installations keep them in different places.
 
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,9 +8,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crypt_keeper_domain::Error;
 use crypt_keeper_domain::model::{
-    Document, DocumentId, DocumentState, ObjectKey, PageLimit, PageRequest,
+    Document, DocumentId, DocumentState, ObjectKey, PageLimit, PageRequest, Partition,
+    PartitionState,
 };
-use crypt_keeper_domain::ports::{DocumentFilter, GetTerms, PutTerms};
+use crypt_keeper_domain::ports::{GetTerms, MetadataTransfer, PutTerms};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use reqwest::{Body, Client, StatusCode, header};
@@ -178,7 +180,8 @@ enum Moved {
     None,
 }
 
-/// Copies the objects of all documents that are not deleted.
+/// Copies the objects of all documents that are neither deleted nor in a partition that is expired,
+/// whose objects go or are gone; and the copies that legal holds keep.
 pub(super) async fn copy(
     sides: &Sides,
     admin: &Administration,
@@ -186,18 +189,40 @@ pub(super) async fn copy(
     output: &mut Output,
 ) -> Result<MovedObjects, Failure> {
     let mut moved = MovedObjects::default();
+    let stores = &admin.stores;
+    let partitions = stores.partitions.list_partitions().await;
+    let partitions = partitions.map_err(Error::from)?.into_iter();
+    let expired = partitions.filter(|entry| entry.state != PartitionState::Open);
+    let expired: HashSet<Partition> = expired.map(|entry| entry.partition).collect();
+    let walks = [
+        (&stores.transfer, expired),
+        (&stores.held_transfer, HashSet::new()),
+    ];
+    for (documents, without) in walks {
+        walk(sides, &**documents, &without, as_json, output, &mut moved).await?;
+    }
+    Ok(moved)
+}
+
+async fn walk(
+    sides: &Sides,
+    documents: &dyn MetadataTransfer,
+    without: &HashSet<Partition>,
+    as_json: bool,
+    output: &mut Output,
+    moved: &mut MovedObjects,
+) -> Result<(), Failure> {
     let mut told = Instant::now();
     let mut page = PageRequest::<DocumentId> {
         after: None,
         limit: PageLimit::MAX,
     };
     loop {
-        let listed = admin.stores.store.list(&DocumentFilter::Every, &page).await;
+        let listed = documents.documents_with_entries(&page).await;
         let listed = listed.map_err(Error::from)?;
-        let live = listed
-            .items
-            .iter()
-            .filter(|document| document.state != DocumentState::Deleted);
+        let live = listed.items.iter().map(|one| &one.document);
+        let live = live.filter(|one| one.state != DocumentState::Deleted);
+        let live = live.filter(|one| !without.contains(&one.id.partition()));
         let moves: Vec<_> = live
             .map(|document| async move { (document, sides.move_one(document).await) })
             .collect();
@@ -230,7 +255,7 @@ pub(super) async fn copy(
         }
         match listed.next {
             Some(next) => page.after = Some(next),
-            None => return Ok(moved),
+            None => return Ok(()),
         }
     }
 }

@@ -104,6 +104,9 @@ fn in_words(kind: CopiedKind, why: &NotCopied) -> String {
             "key pair {serial} is stopped, so its key cannot be wrapped anew: resume the pair in \
              the source, or declare it compromised, and run this again"
         ),
+        NotCopied::HoldIncomplete => "it is begun and not complete: complete it by `hold add`, or \
+                                      take it off by `hold remove`, and run this again"
+            .to_owned(),
         NotCopied::Failed(error) => Chain(error).to_string(),
     }
 }
