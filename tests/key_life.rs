@@ -54,7 +54,7 @@ fn opens(ckc: &Ckc, id: &str, expected: &[u8]) -> bool {
 /// document.
 #[test]
 fn a_restored_backup_opens_before_the_destruction_and_not_after() {
-    let mut server = Server::start(&Parts::embedded());
+    let mut server = Server::start(&Parts::embedded().with_shared_pairs());
     let account = server.user("alice");
     let alice = server.ckc(&account);
     let text = content(100_000, 1);
@@ -142,7 +142,7 @@ fn a_restored_backup_opens_before_the_destruction_and_not_after() {
 /// documents and it go the way of any other.
 #[test]
 fn the_pair_of_an_old_algorithm_is_rotated_out_by_the_service() {
-    let mut installation = Installation::new(&Parts::embedded());
+    let mut installation = Installation::new(&Parts::embedded().with_shared_pairs());
     installation.set("KEYS__ALGORITHM", "CK-RSA-OAEP-256");
     let mut server = Server::start_installation(installation);
     let account = server.user("alice");
@@ -236,12 +236,14 @@ fn rotated_once(parts: &Parts) {
 
 #[test]
 fn instances_on_sqlite_rotate_once_by_age() {
-    rotated_once(&Parts::embedded());
+    rotated_once(&Parts::embedded().with_shared_pairs());
 }
 
 #[test]
 fn instances_on_postgresql_rotate_once_by_age() {
-    if let Some(parts) = Parts::find(Metadata::Postgres, crypt_keeper_tests::Blobs::Local) {
+    if let Some(parts) = Parts::find(Metadata::Postgres, crypt_keeper_tests::Blobs::Local)
+        .map(Parts::with_shared_pairs)
+    {
         rotated_once(&parts);
     }
 }

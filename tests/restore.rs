@@ -215,7 +215,8 @@ fn is_gone_with_the_last_backup(mut server: Server, mut halves: impl PrivateHalv
 
 #[test]
 fn of_a_key_store_of_its_own() {
-    let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Local) else {
+    let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Local).map(Parts::with_shared_pairs)
+    else {
         return;
     };
     let mut installation = Installation::new(&parts);
@@ -231,7 +232,8 @@ fn of_a_key_store_of_its_own() {
 
 #[test]
 fn of_vault() {
-    let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Local) else {
+    let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Local).map(Parts::with_shared_pairs)
+    else {
         return;
     };
     let bao = OpenBao::start(&OpenBaoOptions::default());

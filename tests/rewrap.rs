@@ -233,12 +233,13 @@ fn rewraps_under_load(parts: &Parts, what: &str) {
 
 #[test]
 fn it_comes_to_its_end_under_load_on_sqlite_in_all_cycles() {
-    rewraps_under_load(&Parts::embedded(), "SQLite");
+    rewraps_under_load(&Parts::embedded().with_shared_pairs(), "SQLite");
 }
 
 #[test]
 fn it_comes_to_its_end_under_load_on_postgres_in_all_cycles() {
-    let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Minio) else {
+    let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Minio).map(Parts::with_shared_pairs)
+    else {
         return;
     };
     rewraps_under_load(&parts, "PostgreSQL");
@@ -335,12 +336,13 @@ fn recovers_by_itself(parts: &Parts) {
 
 #[test]
 fn a_compromised_pair_recovers_by_itself_on_sqlite() {
-    recovers_by_itself(&Parts::embedded());
+    recovers_by_itself(&Parts::embedded().with_shared_pairs());
 }
 
 #[test]
 fn a_compromised_pair_recovers_by_itself_on_postgres() {
-    if let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Local) {
+    if let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Local).map(Parts::with_shared_pairs)
+    {
         recovers_by_itself(&parts);
     }
 }

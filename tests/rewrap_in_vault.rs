@@ -137,7 +137,7 @@ fn documents_move_from_algorithm_to_algorithm_through_kv() {
     let Some(access) = openbao() else { return };
     let keys = KeysInVault::create(Engine::Kv, &access);
     let algorithms = ["CK-RSA-OAEP-256", "CK-HPKE-X25519", "CK-HPKE-XWING"];
-    let mut installation = keys.configure(&Parts::embedded());
+    let mut installation = keys.configure(&Parts::embedded().with_shared_pairs());
     installation.set("KEYS__ALGORITHM", algorithms[0]);
     let file = installation.path("master.key");
     let file = file.to_str().unwrap().to_owned();
@@ -175,7 +175,7 @@ fn what_was_left_behind_is_destroyed_in_vault() {
         (Engine::Transit, "TRANSIT-RSA-OAEP-256"),
     ] {
         let keys = KeysInVault::create(engine, &access);
-        let mut story = Story::begin(keys.set_up(&Parts::embedded()));
+        let mut story = Story::begin(keys.set_up(&Parts::embedded().with_shared_pairs()));
         let first = story.active(algorithm);
         story.server.installation.succeeds(&["keys", "rotate"]);
         story.rewrap(&first);

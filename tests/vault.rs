@@ -24,7 +24,7 @@ fn own_server() -> Option<OpenBao> {
 fn documents_go_there_and_back_and_outlive_a_rotation() {
     let Some(access) = openbao() else { return };
     for engine in ENGINES {
-        let (server, keys) = start(engine, &access, &Parts::embedded());
+        let (server, keys) = start(engine, &access, &Parts::embedded().with_shared_pairs());
         let (alice, bob) = (server.user("alice"), server.user("bob"));
         let (alice, bob) = (server.ckc(&alice), server.ckc(&bob));
         alice.write("report.pdf", content(2_097_081, 7));
@@ -67,7 +67,8 @@ fn documents_go_there_and_back_and_outlive_a_rotation() {
 #[test]
 fn without_local_objects_there_is_no_master_key() {
     let Some(access) = openbao() else { return };
-    let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Minio) else {
+    let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Minio).map(Parts::with_shared_pairs)
+    else {
         return;
     };
     for engine in ENGINES {
@@ -110,7 +111,7 @@ fn a_service_logs_in_by_approle() {
     let found = must("GET", &format!("{role}/role-id"), Value::Null);
     let made = must("POST", &format!("{role}/secret-id"), serde_json::json!({}));
 
-    let mut installation = keys.configure(&Parts::embedded());
+    let mut installation = keys.configure(&Parts::embedded().with_shared_pairs());
     installation.unset("KEYS__VAULT__TOKEN_FILE");
     let secret_id = installation.path("secret-id");
     std::fs::write(&secret_id, made["secret_id"].as_str().unwrap()).unwrap();
@@ -145,7 +146,11 @@ fn is_ready_within(server: &Server, limit: Duration) {
 #[test]
 fn kv_serves_opened_keys_through_an_outage_and_starts_into_one() {
     let Some(mut bao) = own_server() else { return };
-    let (mut server, _keys) = start(Engine::Kv, bao.access(), &Parts::embedded());
+    let (mut server, _keys) = start(
+        Engine::Kv,
+        bao.access(),
+        &Parts::embedded().with_shared_pairs(),
+    );
     let account = server.user("alice");
     let alice = server.ckc(&account);
     alice.write("report.pdf", b"of substance");
@@ -190,7 +195,7 @@ fn held_keys_serve_until_the_hard_ttl_and_all_is_well_within_ten_seconds_of_vaul
     const HARD_TTL: Duration = Duration::from_secs(8);
     let Some(mut bao) = own_server() else { return };
     let keys = KeysInVault::create(Engine::Kv, bao.access());
-    let mut installation = keys.set_up(&Parts::embedded());
+    let mut installation = keys.set_up(&Parts::embedded().with_shared_pairs());
     installation.set("KEYS__CACHE__SOFT_TTL", "1s");
     installation.set("KEYS__CACHE__HARD_TTL", "8s");
     let server = Server::start_installation(installation);
@@ -276,7 +281,11 @@ fn held_keys_serve_until_the_hard_ttl_and_all_is_well_within_ten_seconds_of_vaul
 #[test]
 fn transit_answers_503_while_it_is_away_accepts_uploads_and_comes_back() {
     let Some(mut bao) = own_server() else { return };
-    let (server, _keys) = start(Engine::Transit, bao.access(), &Parts::embedded());
+    let (server, _keys) = start(
+        Engine::Transit,
+        bao.access(),
+        &Parts::embedded().with_shared_pairs(),
+    );
     let account = server.user("alice");
     let alice = server.ckc(&account);
     alice.write("report.pdf", b"of substance");
@@ -332,7 +341,7 @@ fn what_cannot_work_is_refused_in_one_line() {
             "cannot read the certificate authorities in /no/such.pem",
         ),
     ] {
-        let mut installation = keys.set_up(&Parts::embedded());
+        let mut installation = keys.set_up(&Parts::embedded().with_shared_pairs());
         installation.set(&format!("KEYS__VAULT__{name}"), value);
         let refused = installation.run(&["serve"]);
         let said = String::from_utf8_lossy(&refused.stderr);

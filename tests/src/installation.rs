@@ -60,6 +60,9 @@ impl Installation {
         let listen = format!("127.0.0.1:{}", installation.port.port());
         installation.set("HTTP__LISTEN", &listen);
         installation.set("DATA_DIR", data.to_str().expect("a UTF-8 path"));
+        if parts.shared_pairs {
+            installation.set("KEYS__SCOPE", "shared");
+        }
         if let Some(dynamodb) = &parts.dynamodb {
             let tables = Tables::fresh(dynamodb);
             installation.set("METADATA__BACKEND", "dynamodb");

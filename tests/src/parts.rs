@@ -33,6 +33,8 @@ pub struct Parts {
     pub postgres: Option<PostgresAccess>,
     /// `None`: the local folder.
     pub s3: Option<S3Access>,
+    /// Whether all documents share one key pair at a time, instead of those of each partition.
+    pub shared_pairs: bool,
 }
 
 impl Parts {
@@ -40,6 +42,15 @@ impl Parts {
     #[must_use]
     pub fn embedded() -> Self {
         Self::default()
+    }
+
+    /// With one active key pair at a time, for tests of its life: none is made ahead for partitions.
+    #[must_use]
+    pub fn with_shared_pairs(self) -> Self {
+        Self {
+            shared_pairs: true,
+            ..self
+        }
     }
 
     /// The servers that all tests share; `None` if one cannot be had and tests may be skipped.
@@ -60,6 +71,7 @@ impl Parts {
                 Blobs::Minio => Some(services::minio()?),
                 Blobs::Versitygw => Some(services::versitygw()?),
             },
+            shared_pairs: false,
         })
     }
 }
