@@ -1,6 +1,7 @@
 //! `crypt-keeper hold`: documents that must not expire.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use crypt_keeper_domain::Error;
@@ -10,6 +11,7 @@ use serde_json::json;
 
 use super::administration::Administration;
 use super::documents::parse_id;
+use super::follow::follow;
 use super::parts::open_ports;
 use super::table::Table;
 use super::times::{seconds, seconds_or_dash};
@@ -125,7 +127,11 @@ impl Add {
             url_life: UploadLimits::default().url_life,
         };
         let id = self.document;
-        let placed = place.run(&admin.call, id, self.reason.clone()).await?;
+        let placing = place.run(&admin.call, id, self.reason.clone());
+        let placed = follow(placing, output, async |passed: Duration| {
+            Some(format!("copying the object, {} s", passed.as_secs()))
+        });
+        let placed = placed.await?;
         let size = placed.object.map(|object| object.size);
         if self.json {
             return output.json(&json!({

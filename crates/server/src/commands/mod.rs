@@ -12,6 +12,7 @@ mod documents;
 mod escape;
 mod expiry;
 mod failure;
+mod follow;
 mod healthcheck;
 mod hold;
 mod keys;

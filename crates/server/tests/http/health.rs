@@ -88,8 +88,10 @@ async fn what_happens_is_counted() {
     crypt_keeper_degraded{part="blobs"} 0
     crypt_keeper_degraded{part="keys"} 0
     crypt_keeper_documents_rewrapped_total 0
+    crypt_keeper_documents_swept_total 0
     crypt_keeper_documents_to_rewrap 0
     crypt_keeper_downloads_granted_total 2
+    crypt_keeper_expired_objects_deleted_total 0
     crypt_keeper_http_requests_in_flight 1
     crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/download_url/{id}/",method="GET",status="200"} 2
     crypt_keeper_http_requests_total{route="/api/v1/secure_document_service/download_url/{id}/",method="GET",status="401"} 1
@@ -111,6 +113,8 @@ async fn what_happens_is_counted() {
     crypt_keeper_key_destructions_total 0
     crypt_keeper_key_rotations_total 0
     crypt_keeper_key_upkeep_failures_total 0
+    crypt_keeper_partition_upkeep_failures_total 0
+    crypt_keeper_partitions_made_total 0
     crypt_keeper_ready{part="blobs"} 1
     crypt_keeper_ready{part="keys"} 1
     crypt_keeper_releases_refused_total 1

@@ -3,10 +3,11 @@ use std::time::Duration;
 use clap::Args;
 use crypt_keeper_domain::Error;
 use crypt_keeper_domain::model::Partition;
-use crypt_keeper_domain::usecase::{ExpirePartitions, ExpiredPartitions, Waiting};
+use crypt_keeper_domain::usecase::{ExpiredPartitions, Waiting};
 use serde_json::{Value, json};
 
 use super::super::administration::Administration;
+use super::super::follow::follow;
 use super::super::parts::open_ports;
 use super::super::times::seconds;
 use super::super::{Context, Failure, Output};
@@ -14,9 +15,6 @@ use super::parse_partition;
 use super::plan::Plan;
 use crate::error::Chain;
 use crate::partition_upkeep::expire_partitions;
-
-/// How often it says how far it is.
-const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Remove a partition now, whether its documents have expired or not: for good
 ///
@@ -69,7 +67,13 @@ impl Drop {
         self.require_confirmation()?;
         let parts = open_ports(context, admin).await?;
         let expire = expire_partitions(&parts.ports, &admin.stores);
-        let dropped = follow(&expire, partition, admin, output).await?;
+        let dropping = expire.drop_now(&admin.call, partition);
+        let dropped = follow(dropping, output, async |passed: Duration| {
+            let found = admin.stores.partitions.find_partition(partition).await;
+            let state = found.ok().flatten()?.state;
+            Some(format!("{partition}: {state}, {} s", passed.as_secs()))
+        });
+        let dropped = dropped.await?;
         self.tell(&dropped, output)
     }
 
@@ -125,30 +129,6 @@ impl Drop {
                 "partition {partition} is not removed: {why}; run it again, or let a service that \
                  runs jobs go on"
             ))),
-        }
-    }
-}
-
-/// Drops the partition, and says at a terminal how far it is.
-async fn follow(
-    expire: &ExpirePartitions,
-    partition: Partition,
-    admin: &Administration,
-    output: &mut Output,
-) -> Result<ExpiredPartitions, Failure> {
-    let dropping = expire.drop_now(&admin.call, partition);
-    tokio::pin!(dropping);
-    let began = tokio::time::Instant::now();
-    loop {
-        tokio::select! {
-            dropped = &mut dropping => return Ok(dropped?),
-            () = tokio::time::sleep(TOLD_EVERY) => {}
-        }
-        if output.at_terminal()
-            && let Ok(Some(entry)) = admin.stores.partitions.find_partition(partition).await
-        {
-            let passed = began.elapsed().as_secs();
-            output.progress(format_args!("{partition}: {}, {passed} s", entry.state));
         }
     }
 }
