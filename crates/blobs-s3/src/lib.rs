@@ -7,8 +7,14 @@
 //!
 //! What the credentials must allow, on the bucket: `s3:PutObject`, `s3:GetObject`, `s3:ListBucket`;
 //! to delete, `s3:DeleteObject`, `s3:DeleteObjectVersion`, `s3:ListBucketVersions`,
-//! `s3:ListBucketMultipartUploads`, `s3:AbortMultipartUpload`; to set up, `s3:CreateBucket`.
+//! `s3:ListBucketMultipartUploads`, `s3:AbortMultipartUpload`; to set up, `s3:CreateBucket`,
+//! and to compare and write the bucket's own rules
+//! ([`BucketRules`](crypt_keeper_domain::ports::BucketRules)) `s3:GetLifecycleConfiguration`,
+//! `s3:PutLifecycleConfiguration`, `s3:GetBucketCORS`, `s3:PutBucketCORS`,
+//! `s3:GetBucketPublicAccessBlock`, `s3:PutBucketPublicAccessBlock`, `s3:GetBucketVersioning`,
+//! `s3:PutBucketVersioning`.
 
+mod bucket_rules;
 mod clock_skew;
 mod config;
 mod copy;

@@ -29,6 +29,7 @@
 pub mod accounts;
 pub mod audit_log;
 pub mod blob_store;
+pub mod bucket_rules;
 mod concurrency;
 pub mod expiry;
 pub mod fixtures;
@@ -48,6 +49,7 @@ pub mod row_locks;
 mod scene;
 pub mod sweeps;
 
+pub use bucket_rules::BucketRulesHarness;
 pub use harness::{
     BareAnswer, BlobStoreHarness, Harness, HoldHarness, HoldTransferHarness, KeyVaultHarness,
     ObjectCopyHarness, PrivateKeysHarness, Store, StoreHarness, SweepHarness, TransferHarness,

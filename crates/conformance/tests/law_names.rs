@@ -11,10 +11,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PORTS: [&str; 13] = [
+const PORTS: [&str; 14] = [
     "accounts",
     "audit_log",
     "blob_store",
+    "bucket_rules",
     "hold_transfer",
     "holds",
     "key_registry",

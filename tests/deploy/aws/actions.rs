@@ -71,6 +71,11 @@ const S3: &[Row] = &[
     ),
     ("create_bucket", &[("s3:CreateBucket", Nobody)]),
     ("create_multipart_upload", &[("s3:PutObject", Full)]),
+    ("delete_bucket_cors", &[("s3:PutBucketCORS", Setup)]),
+    (
+        "delete_bucket_lifecycle",
+        &[("s3:PutLifecycleConfiguration", Setup)],
+    ),
     ("delete_object", &[("s3:DeleteObject", Full)]),
     (
         "delete_objects",

@@ -1,5 +1,9 @@
 //! The blob store in a bucket, on real S3 servers.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod bad_days;
 mod copying;

@@ -4,6 +4,7 @@
 mod accounts;
 mod audit_log;
 mod blob_store;
+mod bucket_rules;
 mod clock;
 mod entropy;
 mod faults;
@@ -18,6 +19,7 @@ mod store;
 mod sweeps;
 
 pub use blob_store::{MemoryAnswer, MemoryBlobs};
+pub use bucket_rules::MemoryBucketRules;
 pub use clock::ManualClock;
 pub use entropy::SeededEntropy;
 pub use faults::{Fault, FaultSwitch, InducedFault};

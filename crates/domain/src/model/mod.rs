@@ -3,6 +3,9 @@
 mod account;
 mod api_key;
 mod audit;
+mod bucket_difference;
+mod bucket_plan;
+mod bucket_rules;
 mod context;
 mod document;
 mod document_id;
@@ -26,6 +29,11 @@ mod wrapped_key;
 pub use account::{InvalidUserName, User, UserId, UserName, UserState};
 pub use api_key::{ApiKey, ApiKeyDigest, ApiKeyId, ApiKeyToken, InvalidApiKey, MAX_LIVE_API_KEYS};
 pub use audit::{AuditAction, AuditEntry, AuditId, Event, Record};
+pub use bucket_difference::{Concern, Difference, RuleStanding, Standing};
+pub use bucket_plan::BucketPlan;
+pub use bucket_rules::{
+    BucketRule, BucketState, CorsRule, LifecycleRule, ObjectExpiry, PublicAccess, Seen, Versioning,
+};
 pub use context::{Actor, CallContext, Caller, RequestId, Scopes};
 pub use document::{Document, DocumentState, StoredObject};
 pub use document_id::{DocumentId, InvalidDocumentId};

@@ -9,6 +9,7 @@
 mod accounts;
 mod audit_log;
 mod blob_store;
+mod bucket_rules;
 mod clock;
 mod entropy;
 mod error;
@@ -28,6 +29,7 @@ mod sweeps;
 pub use accounts::{Accounts, ApiKeyInsert, UserInsert};
 pub use audit_log::{AuditFilter, AuditLog};
 pub use blob_store::{BlobError, BlobStore, GetTerms, ObjectInfo, PresignedUrl, PutTerms};
+pub use bucket_rules::{BucketChange, BucketRules, Written};
 pub use clock::Clock;
 pub use entropy::{Entropy, EntropyError, EntropyExt};
 pub use error::{BoxError, StoreError};

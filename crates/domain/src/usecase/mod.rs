@@ -37,6 +37,7 @@ mod rewrap_watch;
 mod rotate_keys;
 mod schedule_destruction;
 mod scope_policy;
+mod set_bucket_rules;
 mod share;
 mod stop_keys;
 mod suspend_keys;
@@ -77,6 +78,7 @@ pub use rewrap_watch::{RewrapCounts, RewrapPace, RewrapProgress, RewrapWatch, Re
 pub use rotate_keys::{RotateKeys, Rotation};
 pub use schedule_destruction::ScheduleDestruction;
 pub use scope_policy::ScopePolicy;
+pub use set_bucket_rules::{RuleOutcome, SetBucketRules};
 pub use share::Share;
 pub use stop_keys::Stopped;
 pub use suspend_keys::SuspendKeys;
