@@ -71,7 +71,8 @@ pub(super) async fn apply(database: &dyn Database) -> Result<Vec<String>, StartE
         .map_err(StartError::part(database.name()))
 }
 
-async fn pending(database: &dyn Database) -> Result<Vec<String>, StartError> {
+/// What is missing.
+pub(super) async fn pending(database: &dyn Database) -> Result<Vec<String>, StartError> {
     let failed = StartError::part(database.name());
     match database.schema_status().await {
         Ok(SchemaStatus::UpToDate) => Ok(Vec::new()),

@@ -4,6 +4,7 @@
 mod administration;
 mod api_key;
 mod audit;
+mod bucket;
 mod completions;
 mod config;
 mod copy;

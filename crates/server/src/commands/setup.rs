@@ -1,7 +1,12 @@
 //! `crypt-keeper setup`: everything the service stands on, made where it lacks.
 
 use clap::Args;
+use crypt_keeper_domain::model::Caller;
+use crypt_keeper_domain::usecase::SetBucketRules;
 use serde::Serialize;
+
+mod bucket;
+mod rehearsal;
 
 use super::administration::Administration;
 use super::keys::rotate_keys;
@@ -10,34 +15,51 @@ use super::{Context, Failure, Output};
 use crate::data_dir::DataDir;
 use crate::error::StartError;
 use crate::first_start::FirstStart;
-use crate::wiring::{self, Missing, Stores, Vault};
+use crate::wiring::{self, Missing, Objects, Stores, Vault};
+use bucket::Rule;
+use rehearsal::rehearse;
 
 /// Make what the service stands on where it lacks, and say what was done
 ///
 /// Brings the databases up to date, and makes the bucket and the first key pair. What is there is
 /// left as it is, so it can be run again at any time: once a deployment, before the service.
+/// The bucket is told what it does by itself: it deletes what has outlived its retention class by a
+/// week, and ends unfinished uploads; it lets the pages of `blobs.s3.cors_origins` in, and nobody
+/// else; it keeps versions if `blobs.s3.versioning` says so. Rules of others in it stay. What the
+/// store refuses or does not have is said, and is no failure.
 /// It makes no user: see `crypt-keeper user add`. It makes a master key for the embedded default
 /// only; any other service is given one by you: see `crypt-keeper master-key new`.
 ///
-/// Example: crypt-keeper setup --json
+/// Example: crypt-keeper setup --dry-run
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Setup {
+    /// Only say what would be done; nothing is made or changed
+    #[arg(long)]
+    dry_run: bool,
+
     /// JSON for scripts: one object
     #[arg(long)]
     json: bool,
 }
 
-/// What was done.
+/// What was done, or would be.
 #[derive(Debug, Default, Serialize)]
 struct Done {
+    /// Whether nothing was.
+    dry_run: bool,
+    /// Files and folders of the embedded default that would be made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    would_make: Vec<String>,
     /// The path of the master key that was made.
     master_key: Option<String>,
     /// The migrations that were applied, database by database.
     migrations: Vec<Migrated>,
     /// Whether there was a bucket to make, and whether it was made.
     bucket: Option<Made>,
-    /// The serial of the key pair that was made.
+    /// What became of each of the bucket's own rules, if there is a bucket.
+    bucket_rules: Option<Vec<Rule>>,
+    /// The serial of the key pair that was made; the algorithm of the one that would be.
     key_pair: Option<String>,
 }
 
@@ -60,8 +82,15 @@ pub(super) async fn run(
     context: &Context,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let mut done = Done::default();
-    let failed = work(context, &mut done).await.err();
+    let mut done = Done {
+        dry_run: setup.dry_run,
+        ..Done::default()
+    };
+    let failed = if setup.dry_run {
+        rehearse(context, &mut done).await.err()
+    } else {
+        work(context, &mut done).await.err()
+    };
     // What was done before it failed was done: it is said too.
     if setup.json {
         output.json(&done)?;
@@ -94,6 +123,7 @@ async fn work(context: &Context, done: &mut Done) -> Result<(), Failure> {
         true => Made::Made,
         false => Made::Existed,
     });
+    set_bucket_rules(context, &stores, &objects, done).await?;
 
     let vault = Vault::open(settings, &stores, master_keys.as_ref())?;
     // A pair sealed under another master key than the rest would split the key store.
@@ -105,6 +135,24 @@ async fn work(context: &Context, done: &mut Done) -> Result<(), Failure> {
         .await?;
     done.key_pair = pair.map(|pair| pair.serial.to_string());
     admin.stores.shutdown().await;
+    Ok(())
+}
+
+async fn set_bucket_rules(
+    context: &Context,
+    stores: &Stores,
+    objects: &Objects,
+    done: &mut Done,
+) -> Result<(), Failure> {
+    let Some(rules) = objects.bucket_rules() else {
+        return Ok(());
+    };
+    let catalogue = super::bucket::catalogue(stores).await?;
+    if let Some(plan) = super::bucket::plan(context.settings(), &catalogue) {
+        let call = context.call(Caller::operator())?;
+        let outcomes = SetBucketRules { rules }.run(&call, &plan).await?;
+        done.bucket_rules = Some(outcomes.iter().map(Rule::done).collect());
+    }
     Ok(())
 }
 
@@ -120,22 +168,37 @@ fn begin_first_start(dir: &DataDir) -> Result<Option<String>, StartError> {
 impl Done {
     fn tell(&self, output: &mut Output, is_all: bool) -> Result<(), Failure> {
         let before = output.results_written();
+        let (made, applied) = match self.dry_run {
+            false => ("made", "applied"),
+            true => ("would make", "would apply"),
+        };
         if let Some(path) = &self.master_key {
-            output.result(format_args!("master key: made {path}"))?;
+            output.result(format_args!("master key: {made} {path}"))?;
         }
-        for Migrated { database, applied } in &self.migrations {
-            for migration in applied {
-                output.result(format_args!("{database}: applied {migration}"))?;
+        for path in &self.would_make {
+            output.result(format_args!("data folder: would make {path}"))?;
+        }
+        for database in &self.migrations {
+            for migration in &database.applied {
+                output.result(format_args!("{}: {applied} {migration}", database.database))?;
             }
         }
         if let Some(Made::Made) = self.bucket {
-            output.result("bucket: made")?;
+            output.result(format_args!(
+                "bucket: {made}{}",
+                if self.dry_run { " it" } else { "" }
+            ))?;
+        }
+        for rule in self.bucket_rules.iter().flatten() {
+            output.result(format_args!("bucket: {}", rule.line()))?;
         }
         if let Some(serial) = &self.key_pair {
-            output.result(format_args!("key pair: made {serial}"))?;
+            let one = if self.dry_run { "one by " } else { "" };
+            output.result(format_args!("key pair: {made} {one}{serial}"))?;
         }
         if is_all && output.results_written() == before {
-            output.result("Everything was there already.")?;
+            let was = if self.dry_run { "is" } else { "was" };
+            output.result(format_args!("Everything {was} there already."))?;
         }
         Ok(())
     }

@@ -31,6 +31,10 @@ pub struct S3 {
     pub public_endpoint: Option<String>,
     /// Whether the bucket stands in the path.
     pub path_style: bool,
+    /// Origins of the web pages that clients run in, which `setup` lets in.
+    pub cors_origins: Vec<String>,
+    /// Whether `setup` has the bucket keep versions; else its own setting is left as it is.
+    pub versioning: bool,
 }
 
 impl Blobs {
@@ -51,6 +55,8 @@ impl Blobs {
         let endpoint = read_endpoint(values, "blobs.s3.endpoint")?;
         let public_endpoint = read_endpoint(values, "blobs.s3.public_endpoint")?;
         let path_style = values.boolean("blobs.s3.path_style")?.unwrap_or(false);
+        let cors_origins = read_origins(values)?;
+        let versioning = values.boolean("blobs.s3.versioning")?.unwrap_or(false);
         let backend = match (s3, bucket) {
             (true, Some(bucket)) => BlobsBackend::S3(S3 {
                 bucket,
@@ -58,6 +64,8 @@ impl Blobs {
                 endpoint,
                 public_endpoint,
                 path_style,
+                cors_origins,
+                versioning,
             }),
             (true, None) => {
                 return Err(ConfigError::Together(
@@ -101,12 +109,48 @@ impl Blobs {
                 "blobs.s3.path_style",
                 s3.map(|s3| s3.path_style.to_string()),
             ),
+            (
+                "blobs.s3.cors_origins",
+                s3.map(|s3| {
+                    let origins: Vec<_> = s3.cors_origins.iter().map(|it| quoted(it)).collect();
+                    format!("[{}]", origins.join(", "))
+                }),
+            ),
+            (
+                "blobs.s3.versioning",
+                s3.map(|s3| s3.versioning.to_string()),
+            ),
         ]
     }
 }
 
 fn not_empty(text: &str) -> Option<String> {
     (!text.trim().is_empty()).then(|| text.to_owned())
+}
+
+fn read_origins(values: &Values) -> Result<Vec<String>, ConfigError> {
+    let key = "blobs.s3.cors_origins";
+    let needed = "origins of web pages are needed, such as https://documents.example.com, \
+                  https://*.example.com, or *";
+    let split = |text: &str| Some(text.split(',').map(|part| part.trim().to_owned()).collect());
+    let origins = values.list(key, split, needed)?.unwrap_or_default();
+    origins
+        .iter()
+        .filter(|origin| !origin.is_empty())
+        .map(|origin| parse_origin(origin).ok_or_else(|| values.wrong(key, Some(origin), needed)))
+        .collect()
+}
+
+/// As browsers send it: no slash at the end. One `*` may stand for a part of the host's name.
+fn parse_origin(text: &str) -> Option<String> {
+    if text == "*" {
+        return Some(text.to_owned());
+    }
+    let (scheme, rest) = text.split_once("://")?;
+    let host = rest.trim_end_matches('/');
+    let plain = format!("{scheme}://{}", host.replacen('*', "any", 1));
+    (!plain.contains('*') && PublicUrl::parse(&plain).is_some())
+        .then(|| format!("{scheme}://{host}").to_ascii_lowercase())
 }
 
 fn read_endpoint(values: &Values, key: &'static str) -> Result<Option<String>, ConfigError> {

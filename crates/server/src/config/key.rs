@@ -134,6 +134,17 @@ pub const KEYS: &[Key] = &[
         "bucket in the path instead of the host name",
     ),
     key(
+        "blobs.s3.cors_origins",
+        "",
+        "origins of web pages that clients run in, such as https://documents.example.com: \
+         `crypt-keeper setup` lets them put and get objects",
+    ),
+    key(
+        "blobs.s3.versioning",
+        "false",
+        "whether `crypt-keeper setup` has the bucket keep versions; false leaves the bucket as it is",
+    ),
+    key(
         "keys.backend",
         "sealed",
         "sealed, vault-kv or vault-transit",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crypt_keeper_blobs_local::{LocalBlobs, LocalBlobsConfig, UrlKeys};
 use crypt_keeper_crypto::{MasterKeyRing, Purpose};
-use crypt_keeper_domain::ports::{BlobStore, Clock, ObjectCopy, Probe};
+use crypt_keeper_domain::ports::{BlobStore, BucketRules, Clock, ObjectCopy, Probe};
 use tokio::runtime::Handle;
 
 use crate::config::{BlobsBackend, PublicUrl, Settings};
@@ -45,6 +45,34 @@ impl Objects {
             return Ok(Some(setup == crypt_keeper_blobs_s3::BucketSetup::Made));
         }
         Ok(None)
+    }
+
+    /// Whether the bucket is there; `None` if none is needed.
+    ///
+    /// # Errors
+    /// [`StartError::Part`].
+    pub async fn has_bucket(&self) -> Result<Option<bool>, StartError> {
+        #[cfg(feature = "s3")]
+        if let Some(s3) = &self.s3 {
+            return match s3.look().await {
+                Ok(()) => Ok(Some(true)),
+                Err(error) if error.fault() == crypt_keeper_blobs_s3::Fault::NoSuchBucket => {
+                    Ok(Some(false))
+                }
+                Err(error) => Err(StartError::part("object store")(error)),
+            };
+        }
+        Ok(None)
+    }
+
+    /// The bucket's own rules; `None` if objects lie in none.
+    #[must_use]
+    pub fn bucket_rules(&self) -> Option<Arc<dyn BucketRules>> {
+        #[cfg(feature = "s3")]
+        if let Some(s3) = &self.s3 {
+            return Some(Arc::clone(s3) as _);
+        }
+        None
     }
 
     /// Refuses a bucket that is not there, or not open to the credentials. A store that is away at

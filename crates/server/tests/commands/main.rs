@@ -14,6 +14,7 @@ mod http;
 mod words;
 
 mod beside_a_server;
+mod bucket_rules;
 mod configuration;
 mod doctor;
 mod documents_and_audit;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::desk::Desk;
 
 /// A bucket of the test's own that is not there yet.
-fn on_s3(desk: Desk, access: &S3Access, bucket: &str) -> Desk {
+pub(crate) fn on_s3(desk: Desk, access: &S3Access, bucket: &str) -> Desk {
     with_master_key(desk)
         .with("AWS_ACCESS_KEY_ID", &access.access_key)
         .with("AWS_SECRET_ACCESS_KEY", &access.secret_key)
@@ -30,7 +30,7 @@ fn with_master_key(desk: Desk) -> Desk {
     desk.with("CRYPT_KEEPER__KEYS__MASTER_KEY_FILE", "master.key")
 }
 
-fn fresh(prefix: &str, desk: &Desk) -> String {
+pub(crate) fn fresh(prefix: &str, desk: &Desk) -> String {
     let folder = desk.path("");
     let name = folder.file_name().unwrap().to_string_lossy().to_lowercase();
     let random: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -217,6 +217,15 @@ mod postgres {
             "{}",
             before.stderr
         );
+
+        let dry = desk.run(&["setup", "--dry-run", "--json"]);
+        assert_eq!(dry.code, 0, "{}", dry.stderr);
+        let would = dry.json().remove(0);
+        for database in would["migrations"].as_array().unwrap() {
+            assert_ne!(database["applied"], Value::Array(Vec::new()), "{would}");
+        }
+        assert_eq!(would["key_pair"], "CK-HPKE-XWING", "{would}");
+        assert_eq!(finding(&desk, "database").0, "error", "nothing was done");
 
         let done = setup(&desk);
         assert_ne!(

@@ -1,5 +1,8 @@
 //! `setup` and `migrate`.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use insta::assert_snapshot;
 
 use crate::desk::{Desk, mode};
@@ -25,7 +28,7 @@ fn setup_makes_what_lacks_and_says_so() {
     $ crypt-keeper setup
     Everything was there already.
     $ crypt-keeper setup --json
-    {"master_key":null,"migrations":[{"database":"metadata database","applied":[]},{"database":"key store","applied":[]}],"bucket":null,"key_pair":null}
+    {"dry_run":false,"master_key":null,"migrations":[{"database":"metadata database","applied":[]},{"database":"key store","applied":[]}],"bucket":null,"bucket_rules":null,"key_pair":null}
     $ crypt-keeper user list
     NAME  STATE  RETENTION  CREATED  ID
     "#);
@@ -50,6 +53,63 @@ fn setup_says_the_same_in_json() {
     let again = desk.run(&["setup", "--json"]).json().remove(0);
     assert_eq!(again["master_key"], serde_json::Value::Null);
     assert_eq!(again["key_pair"], serde_json::Value::Null);
+}
+
+/// Every file, and what is in it.
+fn files(folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, into);
+            into.insert(path, Vec::new());
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            into.insert(path, bytes);
+        }
+    }
+}
+
+#[test]
+fn a_dry_run_says_what_setup_would_do_and_does_nothing() {
+    let desk = Desk::bare();
+    let snapshot = || {
+        let mut found = BTreeMap::new();
+        files(&desk.path(""), &mut found);
+        found
+    };
+    assert_snapshot!(desk.type_in(&["setup --dry-run", "setup --dry-run --json"]), @r#"
+    $ crypt-keeper setup --dry-run
+    master key: would make ./crypt-keeper-data/master.key
+    data folder: would make ./crypt-keeper-data/metadata.db
+    data folder: would make ./crypt-keeper-data/keys.db
+    data folder: would make ./crypt-keeper-data/blobs
+    key pair: would make one by CK-HPKE-XWING
+    $ crypt-keeper setup --dry-run --json
+    {"dry_run":true,"would_make":["./crypt-keeper-data/metadata.db","./crypt-keeper-data/keys.db","./crypt-keeper-data/blobs"],"master_key":"./crypt-keeper-data/master.key","migrations":[],"bucket":null,"bucket_rules":null,"key_pair":"CK-HPKE-XWING"}
+    "#);
+    assert_eq!(snapshot(), BTreeMap::new());
+
+    // Empty files are databases that were never opened.
+    std::fs::create_dir(desk.path("crypt-keeper-data")).unwrap();
+    for file in ["metadata.db", "keys.db"] {
+        std::fs::write(desk.data(file), "").unwrap();
+    }
+    let would = desk.run(&["setup", "--dry-run", "--json"]).json().remove(0);
+    assert_eq!(would["would_make"].as_array().unwrap().len(), 3, "{would}");
+    for file in ["metadata.db", "keys.db"] {
+        assert_eq!(std::fs::read(desk.data(file)).unwrap(), b"", "{file}");
+        std::fs::remove_file(desk.data(file)).unwrap();
+    }
+
+    assert_eq!(desk.run(&["setup"]).code, 0);
+    let before = snapshot();
+    assert_snapshot!(desk.type_in(&["setup --dry-run", "setup --dry-run --json"]), @r#"
+    $ crypt-keeper setup --dry-run
+    Everything is there already.
+    $ crypt-keeper setup --dry-run --json
+    {"dry_run":true,"master_key":null,"migrations":[{"database":"metadata database","applied":[]},{"database":"key store","applied":[]}],"bucket":null,"bucket_rules":null,"key_pair":null}
+    "#);
+    assert_eq!(snapshot(), before);
 }
 
 #[test]

@@ -45,6 +45,8 @@ fn with_nothing_said_everything_is_embedded() {
     # blobs.s3.endpoint is not set
     # blobs.s3.public_endpoint is not set
     # blobs.s3.path_style is not set
+    # blobs.s3.cors_origins is not set
+    # blobs.s3.versioning is not set
     keys.backend = "sealed"
     keys.algorithm = "CK-HPKE-XWING"
     keys.scope = "partition"
@@ -117,6 +119,8 @@ fn every_section_from_a_file() {
         endpoint = "http://minio:9000"
         public_endpoint = "https://s3.example.com"
         path_style = true
+        cors_origins = ["https://Documents.example.com/", "*"]
+        versioning = true
         [keys]
         master_key_command = "vault-read 'my key'"
         sealed.url = "postgres://keys:t0p@db/keys"
@@ -171,6 +175,10 @@ fn every_section_from_a_file() {
     + blobs.s3.public_endpoint = "https://s3.example.com"
     - # blobs.s3.path_style is not set
     + blobs.s3.path_style = true
+    - # blobs.s3.cors_origins is not set
+    + blobs.s3.cors_origins = ["https://documents.example.com", "*"]
+    - # blobs.s3.versioning is not set
+    + blobs.s3.versioning = true
     - # keys.master_key_command is not set
     + keys.master_key_command = "vault-read [redacted]"
     - # keys.sealed.url is not set
@@ -201,6 +209,7 @@ fn the_same_from_the_environment() {
         .env("BLOBS__BACKEND", "s3")
         .env("BLOBS__S3__BUCKET", "123")
         .env("BLOBS__S3__PATH_STYLE", "1")
+        .env("BLOBS__S3__CORS_ORIGINS", "https://a.example, https://*.b.example:8443")
         .env("KEYS__MASTER_KEY_FILE", "/run/secrets/master")
         .settings();
     assert_snapshot!(differences(&settings), @r#"
@@ -222,6 +231,10 @@ fn the_same_from_the_environment() {
     + blobs.s3.bucket = "123"
     - # blobs.s3.path_style is not set
     + blobs.s3.path_style = true
+    - # blobs.s3.cors_origins is not set
+    + blobs.s3.cors_origins = ["https://a.example", "https://*.b.example:8443"]
+    - # blobs.s3.versioning is not set
+    + blobs.s3.versioning = false
     - # keys.master_key_file is not set
     + keys.master_key_file = "/run/secrets/master"
     "#);

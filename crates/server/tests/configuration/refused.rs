@@ -60,6 +60,8 @@ fn values_that_cannot_be() {
         "[blobs]\nbackend = \"ftp\"",
         "[blobs.s3]\nbucket = \"b\"",
         "[blobs.s3]\nendpoint = \"minio:9000\"",
+        "[blobs.s3]\ncors_origins = \"https://a.example/page\"",
+        "[blobs.s3]\ncors_origins = [\"https://*.*.example\"]",
         "[keys]\nbackend = \"vault\"",
         "[keys]\nmaster_key_command = \" \"",
         "[keys]\nmaster_key_command = \"c\"\nmaster_key_file = \"f\"",
@@ -95,6 +97,8 @@ fn values_that_cannot_be() {
     <folder>/ck.toml: `blobs.backend` = "ftp" is not valid: `local` or `s3` is needed
     `blobs.s3.bucket` is set, but `blobs.backend` is "local": set it to "s3", or remove the bucket
     <folder>/ck.toml: `blobs.s3.endpoint` = "minio:9000" is not valid: http:// or https:// and a host are needed, without a path
+    <folder>/ck.toml: `blobs.s3.cors_origins` = "https://a.example/page" is not valid: origins of web pages are needed, such as https://documents.example.com, https://*.example.com, or *
+    <folder>/ck.toml: `blobs.s3.cors_origins` = "https://*.*.example" is not valid: origins of web pages are needed, such as https://documents.example.com, https://*.example.com, or *
     <folder>/ck.toml: `keys.backend` = "vault" is not valid: `sealed`, `vault-kv` or `vault-transit` is needed
     <folder>/ck.toml: `keys.master_key_command` = " " is not valid: a command and its arguments are needed
     `keys.master_key_file` and `keys.master_key_command` are both set: remove one

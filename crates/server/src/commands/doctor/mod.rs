@@ -1,6 +1,7 @@
 //! `crypt-keeper doctor`: looks at every part the service stands on, and says what to do.
 
 mod backups;
+mod bucket;
 mod clocks;
 mod databases;
 mod finding;
@@ -27,7 +28,7 @@ use finding::{Finding, Level};
 /// Look at every part the service stands on, and say what is wrong and how to mend it
 ///
 /// Databases, tables, key store, master key, key pairs, clocks, TLS, HashiCorp Vault with its token,
-/// mount and policies, and an object that goes to the store and back by presigned URL as clients move
+/// mount and policies, the bucket's own rules, and an object that goes to the store and back by presigned URL as clients move
 /// theirs. Nothing is changed; the one object is deleted again, and a wrapped secret id is not opened.
 /// It may run beside the service, and before its first start.
 ///
@@ -121,7 +122,8 @@ async fn examine(context: &Context) -> Vec<Finding> {
                 } else if fit {
                     keys::active(settings, &admin, &mut findings).await;
                 }
-                objects::examine(context, &url, master_keys, &mut findings).await;
+                let admin = fit.then_some(&admin);
+                objects::examine(context, &url, master_keys, admin, &mut findings).await;
             }
             admin.stores.shutdown().await;
         }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::clocks;
 use super::finding::Finding;
 use super::round_trip::{self, Trouble};
+use super::{bucket, clocks};
 use crate::commands::Context;
+use crate::commands::administration::Administration;
 use crate::config::{BlobsBackend, PublicUrl, Settings};
 use crate::error::Chain;
 use crate::wiring::{self, MasterKeys, Objects};
@@ -18,6 +19,7 @@ pub(super) async fn examine(
     context: &Context,
     url: &PublicUrl,
     master_keys: Option<&MasterKeys>,
+    admin: Option<&Administration>,
     findings: &mut Vec<Finding>,
 ) {
     let settings = context.settings();
@@ -46,6 +48,9 @@ pub(super) async fn examine(
         return;
     }
     findings.push(Finding::ok(STORE, "the object store answers"));
+    if let Some(admin) = admin {
+        bucket::examine(settings, admin, &objects, findings).await;
+    }
     if settings.http.public_url.is_none()
         && settings.http.listen.port() == 0
         && objects.local.is_some()
