@@ -6,7 +6,7 @@ use std::time::Duration;
 use crypt_keeper_conformance::{Scene, uphold};
 use crypt_keeper_domain::model::{AuditAction, Document, KeyState, RetentionClass, Rights, Scope};
 use crypt_keeper_domain::ports::{
-    Accounts, Change, InsertOutcome, KeyRegistry, MetadataStore, StoreError,
+    Accounts, Change, InsertOutcome, KeyRegistry, MetadataStore, Partitions as _, StoreError,
 };
 use crypt_keeper_store_sql::{PostgresPrivateKeys, PostgresStore};
 
@@ -65,6 +65,8 @@ async fn it_stores_documents_as_everybody_else_does() {
         let key = scene.api_key(alice.id).await;
 
         // What a request looks up before.
+        let partitions = ingest.list_partitions().await.unwrap();
+        assert!(!partitions.is_empty(), "of this month, at least");
         let found = ingest.find_api_key(key.id).await.unwrap();
         assert_eq!(found.map(|(_, user)| user.id), Some(alice.id));
         let active = ingest.active_pair(&Scope::Shared, pair.algorithm).await;

@@ -25,7 +25,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use crypt_keeper_conformance::{
     Harness, Outage, PrivateKeysHarness, StoreHarness, TransferHarness, accounts_laws,
-    audit_log_laws, key_registry_laws, metadata_store_laws, metadata_transfer_laws,
+    audit_log_laws, expiry_laws, key_registry_laws, metadata_store_laws, metadata_transfer_laws,
     partitions_laws, private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws,
 };
 use crypt_keeper_domain::model::Timestamp;
@@ -120,6 +120,7 @@ impl TransferHarness for Store {
 
 metadata_store_laws!(store());
 partitions_laws!(store());
+expiry_laws!(store());
 metadata_transfer_laws!(store());
 accounts_laws!(store());
 audit_log_laws!(store());
