@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use crypt_keeper_conformance::{HoldHarness as _, Scene, SweepHarness as _, uphold};
+use crypt_keeper_conformance::{
+    HoldHarness as _, Scene, StoreHarness as _, SweepHarness as _, uphold,
+};
 use crypt_keeper_domain::model::{
     AuditAction, Document, DocumentId, Entry, Hold, HoldReason, KeyPair, KeyState, ObjectKey,
-    Principal, RetentionClass, Rights, Scope, Timestamp, UserId,
+    PartitionState, Principal, RetentionClass, Rights, Scope, Timestamp, UserId,
 };
 use crypt_keeper_domain::ports::{Change, DocumentChange, HoldOutcome, ReleaseOutcome, StoreError};
 use tokio::task::JoinHandle;
@@ -80,6 +82,14 @@ impl<'a> Case<'a> {
         })
     }
 
+    fn advance(&self, to: PartitionState) -> Act {
+        let partition = self.id().partition();
+        let mut record = self.scene.make.record(AuditAction::PartitionClosed);
+        record.audit.partition = Some(partition);
+        let partitions = self.harness.partitions().unwrap();
+        tokio::spawn(async move { partitions.advance_partition(partition, to, &record).await })
+    }
+
     fn end(&self) -> Act {
         let id = self.id();
         let record = self.scene.make.record_on(AuditAction::HoldRemoved, id);
@@ -146,6 +156,47 @@ async fn a_revoke_beside_the_making_of_the_copy_reaches_it() {
             let copied = harness.held().entries(case.id()).await.unwrap();
             let seers: Vec<_> = copied.iter().map(|entry| entry.principal).collect();
             assert_eq!(seers, [Principal::User(case.document.owner)]);
+        })
+        .await;
+    }
+}
+
+/// Of a hold that begins and a partition that is about to be emptied, whoever comes second waits, and
+/// is refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_and_an_emptying_wait_for_each_other() {
+    for hold_is_first in [true, false] {
+        uphold(store().await, async |harness| {
+            let case = Case::new(harness).await;
+            let closed = case.advance(PartitionState::Closed).await;
+            assert_eq!(closed.unwrap().unwrap(), Change::Changed);
+            let (mut watcher, mut stop) = case.stopped().await;
+            let emptied = |case: &Case<'_>| case.advance(PartitionState::Emptying);
+            let (held, emptied) = if hold_is_first {
+                let hold = case.try_hold();
+                tokio::pin!(hold);
+                assert!(futures_util::poll!(&mut hold).is_pending());
+                watcher.until_waiting(1).await;
+                let emptied = emptied(&case);
+                watcher.until_waiting(2).await;
+                stop.run("COMMIT").await;
+                (hold.await, emptied.await)
+            } else {
+                let emptied = emptied(&case);
+                watcher.until_waiting(1).await;
+                let hold = case.try_hold();
+                tokio::pin!(hold);
+                assert!(futures_util::poll!(&mut hold).is_pending());
+                watcher.until_waiting(2).await;
+                stop.run("COMMIT").await;
+                (hold.await, emptied.await)
+            };
+            let expected = if hold_is_first {
+                (HoldOutcome::Begun, Change::Stale)
+            } else {
+                (HoldOutcome::TooLate, Change::Changed)
+            };
+            assert_eq!((held.unwrap(), emptied.unwrap().unwrap()), expected);
         })
         .await;
     }
