@@ -90,7 +90,7 @@ fn take(server: &mut Server) -> Installation {
 }
 
 fn audit(of: &Installation) -> Vec<Value> {
-    let listed = of.succeeds(&["audit", "--json", "--limit", "1000"]);
+    let listed = of.succeeds(&["audit", "list", "--json", "--limit", "1000"]);
     let lines = listed.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().unwrap()
 }

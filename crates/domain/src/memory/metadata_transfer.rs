@@ -16,7 +16,7 @@ impl MetadataTransfer for MemoryStore {
     /// Where it lies in memory.
     async fn identity(&self) -> Result<String, StoreError> {
         drop(self.rows()?);
-        Ok(format!("memory {self:p}"))
+        Ok(format!("memory {:p}", self.address()))
     }
 
     async fn documents_with_entries(
@@ -28,7 +28,7 @@ impl MetadataTransfer for MemoryStore {
             .after
             .map_or(Bound::Unbounded, |id| Bound::Excluded((id.class(), id)));
         let items = rows
-            .shelf(Place::Partitions)
+            .shelf(place)
             .documents
             .range((after, Bound::Unbounded))
             .take(page.limit.get() + 1)

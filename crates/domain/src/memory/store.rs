@@ -55,6 +55,11 @@ impl MemoryStore {
         &self.faults
     }
 
+    /// Where the rows lie: the same for every view of them.
+    pub(super) fn address(&self) -> *const Mutex<Rows> {
+        Arc::as_ptr(&self.rows)
+    }
+
     /// The rows, for one act.
     pub(super) fn rows(&self) -> Result<MutexGuard<'_, Rows>, StoreError> {
         self.faults.pass()?;
