@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crypt_keeper_test_services::{Fault, FaultProxy, cycles};
 use crypt_keeper_tests::{
-    Blobs, Metadata, Parts, Server, Writers, announce, assert_kept, content, random_below,
+    Blobs, Metadata, Parts, Server, Stored, Writers, announce, assert_kept, content, random_below,
 };
+use serde_json::json;
 
 #[test]
 fn the_operators_commands_work_on_dynamodb() {
@@ -36,7 +37,25 @@ fn the_operators_commands_work_on_dynamodb() {
     let audit = operator.succeeds(&["audit", "list", "--json"]);
     assert!(audit.contains("document.released"), "{audit}");
     assert!(!server.log().contains("panicked"), "{}", server.log());
-    assert_eq!(operator.stored().half_states(), [""; 0]);
+    let stored = operator.stored();
+    assert_eq!(stored.half_states(), [""; 0]);
+
+    // A partition that somebody has deleted behind the service's back.
+    let Stored::DynamoDb(tables) = stored else {
+        panic!("the metadata lie elsewhere");
+    };
+    let names = tables.names();
+    let mut partitions = names
+        .iter()
+        .rev()
+        .filter(|name| name.contains("documents-"));
+    let lost = partitions.next().unwrap();
+    let _ = tables.call("DeleteTable", &json!({ "TableName": lost }));
+    let doctor = operator.run(&["doctor", "--json"]);
+    let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(!doctor.status.success(), "{said}");
+    let words = format!("lacks {lost}, which its catalogue has");
+    assert!(said.contains(&words), "{said}");
 }
 
 /// The service is killed, and DynamoDB cut off in the middle of whatever it is at, in turn, under

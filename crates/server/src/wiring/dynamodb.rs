@@ -57,6 +57,10 @@ impl Database for DynamoDbStore {
         Self::clock_skew(self).await.map_err(database_error)
     }
 
+    async fn lost_partitions(&self) -> Result<Vec<String>, DatabaseError> {
+        Ok(self.lost_tables().await?)
+    }
+
     /// Acts run to their end on the runtime; connections close with it.
     async fn shutdown(&self) {}
 }

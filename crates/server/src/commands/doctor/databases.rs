@@ -22,6 +22,7 @@ pub(super) async fn examine(
     }
     if let (Some(true), Some(metadata)) = (fit.first(), admin.stores.databases.first()) {
         findings.extend(clock(admin, &**metadata).await);
+        findings.extend(partitions(&**metadata).await);
     }
     let beside = settings.role == Role::Full
         && matches!(settings.metadata.backend, MetadataBackend::Postgres(_))
@@ -68,6 +69,29 @@ async fn schema(check: &'static str, database: &dyn Database, findings: &mut Vec
     };
     findings.push(finding);
     false
+}
+
+/// Says nothing where nothing is wrong.
+async fn partitions(metadata: &dyn Database) -> Option<Finding> {
+    match metadata.lost_partitions().await {
+        Ok(lost) if lost.is_empty() => None,
+        Ok(lost) => Some(Finding::error(
+            "partitions",
+            format!(
+                "the database lacks {}, which its catalogue has: their documents cannot be read",
+                lost.join(", ")
+            ),
+            "restore them from a backup, each under its name; the service finds them by itself",
+        )),
+        Err(error) => Some(Finding::error(
+            "partitions",
+            format!(
+                "the partitions' tables are not as they should be: {}",
+                Chain(&error)
+            ),
+            "run doctor again; if it says the same, look at the table it names",
+        )),
+    }
 }
 
 async fn clock(admin: &Administration, metadata: &dyn Database) -> Option<Finding> {
