@@ -9,6 +9,7 @@
 mod api_keys;
 mod audit;
 mod authenticate;
+mod copy;
 mod bucket_rules;
 mod download;
 mod faults;
