@@ -274,8 +274,13 @@ impl MetadataStore for PartitionGate {
         record: &Record,
     ) -> Result<Change, StoreError> {
         match self.state(id).await? {
-            PartitionState::Open => self.store.revoke(id, principal, record).await,
-            _ => self.held.revoke(id, principal, record).await,
+            // It reaches the copy, also one that is being made.
+            PartitionState::Open | PartitionState::Closed | PartitionState::Emptying => {
+                self.store.revoke(id, principal, record).await
+            }
+            PartitionState::Emptied | PartitionState::Dropped | PartitionState::Expired => {
+                self.held.revoke(id, principal, record).await
+            }
         }
     }
 

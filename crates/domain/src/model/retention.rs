@@ -78,6 +78,8 @@ impl Lifetime {
     pub const UNLIMITED: Self = Self(Limit::None);
     /// The shortest: an hour.
     pub const MIN: Duration = Duration::from_secs(60 * 60);
+    /// A lifetime of [`MIN`](Self::MIN).
+    pub const SHORTEST: Self = Self(Limit::Seconds(Self::MIN.as_secs()));
     /// The longest that is not without limit: 36,500 days.
     pub const MAX: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
 

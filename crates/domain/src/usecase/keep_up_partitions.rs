@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{EnsureKeyPair, require};
 use crate::Error;
 use crate::model::{
     CallContext, Lifetime, Partition, PartitionEntry, PartitionState, RetentionClass,
-    RetentionClasses, Scope, Scopes, Timestamp,
+    RetentionClasses, RetentionPolicy, Scope, Scopes, Timestamp,
 };
 use crate::ports::Partitions;
 
@@ -35,32 +36,28 @@ pub struct KeptPartitions {
 impl KeepUpPartitions {
     /// How many partitions of a class are made ahead of the one of now.
     pub const AHEAD: usize = 3;
+    /// How long before its period begins a partition is given the lifetime of its class.
+    pub const SOON: Duration = Duration::from_secs(60 * 60);
     /// With fewer ahead something is wrong: somebody should look.
     pub const ENOUGH: usize = 2;
 
     /// Makes what is missing of the current partition of each class and the
-    /// [`AHEAD`](Self::AHEAD) after it. What is made lives no longer than its first documents will
-    /// need: whoever puts one in raises that.
+    /// [`AHEAD`](Self::AHEAD) after it. What is made ahead has the shortest lifetime there is, until
+    /// its period begins: then it has that of its class, which may have been changed meanwhile, and
+    /// those who may make no partition can put documents into it.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Unavailable`] and the like if it cannot be known what is
     /// there.
     pub async fn run(&self, context: &CallContext) -> Result<KeptPartitions, Error> {
         require(context, Scopes::ADMINISTRATION)?;
-        let there: Vec<Partition> = self
-            .partitions
-            .list_partitions()
-            .await?
-            .iter()
-            .map(|entry| entry.partition)
-            .collect();
+        let there = self.partitions.list_partitions().await?;
         let mut kept = KeptPartitions::default();
         for policy in self.retention.policies() {
             for partition in due(policy.class, context.at) {
-                if let Err(error) = self
-                    .keep_up(context, partition, there.contains(&partition), &mut kept)
-                    .await
-                {
+                let entry = there.iter().find(|entry| entry.partition == partition);
+                let done = self.keep_up(context, policy, partition, entry, &mut kept);
+                if let Err(error) = done.await {
                     kept.failures.push((partition, error));
                 }
             }
@@ -71,12 +68,24 @@ impl KeepUpPartitions {
     async fn keep_up(
         &self,
         context: &CallContext,
+        policy: &RetentionPolicy,
         partition: Partition,
-        is_there: bool,
+        entry: Option<&PartitionEntry>,
         kept: &mut KeptPartitions,
     ) -> Result<(), Error> {
-        if !is_there {
-            self.make(context, partition).await?;
+        let begins_soon = partition.starts_at() <= context.at.plus(Self::SOON);
+        let lifetime = if begins_soon {
+            policy.lifetime
+        } else {
+            Lifetime::SHORTEST
+        };
+        if entry.is_none_or(|entry| entry.lifetime < lifetime) {
+            let ensure = self
+                .partitions
+                .ensure_partition(partition, lifetime, context.at);
+            ensure.await?;
+        }
+        if entry.is_none() {
             kept.made.push(partition);
         }
         if let Some(first_pair) = &self.first_pair {
@@ -98,10 +107,9 @@ impl KeepUpPartitions {
         partition: Partition,
     ) -> Result<PartitionEntry, Error> {
         require(context, Scopes::ADMINISTRATION)?;
-        let least = Lifetime::limited(Lifetime::MIN).unwrap_or(Lifetime::UNLIMITED);
         let made = self
             .partitions
-            .ensure_partition(partition, least, context.at)
+            .ensure_partition(partition, Lifetime::SHORTEST, context.at)
             .await?;
         Ok(made)
     }

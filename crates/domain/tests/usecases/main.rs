@@ -9,8 +9,8 @@
 mod api_keys;
 mod audit;
 mod authenticate;
-mod copy;
 mod bucket_rules;
+mod copy;
 mod download;
 mod faults;
 mod house;

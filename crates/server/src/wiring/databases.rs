@@ -111,7 +111,8 @@ impl Stores {
                 open_postgres(postgres, keys, runtime).await
             }
             MetadataBackend::DynamoDb(dynamodb) => {
-                let stores = open_dynamodb(dynamodb, runtime).await?;
+                let may_make = settings.role == Role::Full;
+                let stores = open_dynamodb(dynamodb, may_make, runtime).await?;
                 match &settings.keys.sealed_url {
                     Some(url) if settings.role == Role::Full => {
                         open_postgres_keys(stores, url, runtime).await
@@ -329,16 +330,18 @@ async fn open_postgres_keys(
 #[cfg(feature = "dynamo")]
 async fn open_dynamodb(
     dynamodb: &crate::config::DynamoDb,
+    may_make: bool,
     runtime: &Handle,
 ) -> Result<Stores, StartError> {
     let store = super::dynamodb::open(dynamodb, runtime).await?;
     let held = store.held();
-    Ok(metadata(store, held, true))
+    Ok(metadata(store, held, may_make))
 }
 
 #[cfg(not(feature = "dynamo"))]
 async fn open_dynamodb(
     _dynamodb: &crate::config::DynamoDb,
+    _may_make: bool,
     _runtime: &Handle,
 ) -> Result<Stores, StartError> {
     Err(StartError::NotCompiledIn {

@@ -1,10 +1,15 @@
-use crypt_keeper_domain::memory::Fault;
-use crypt_keeper_domain::model::{KeyState, Lifetime, PartitionState, RetentionClass, Timestamp};
-use crypt_keeper_domain::ports::Partitions;
-use crypt_keeper_domain::usecase::{KeepUpPartitions, RetirePartitionPairs};
+use std::sync::Arc;
 
-use super::calendar::{CLASS, Calendar, DAY, HOUR, partition};
-use crate::house::refusal;
+use crypt_keeper_domain::memory::Fault;
+use crypt_keeper_domain::model::{
+    KeyState, Lifetime, PartitionState, RetentionClass, RetentionClasses, RetentionPolicy,
+    Timestamp,
+};
+use crypt_keeper_domain::ports::Partitions;
+use crypt_keeper_domain::usecase::{KeepUpPartitions, RequestUpload, RetirePartitionPairs};
+
+use super::calendar::{CLASS, Calendar, DAY, HOUR, gate_of, partition};
+use crate::house::{metadata, refusal};
 
 #[tokio::test]
 async fn partitions_and_their_pairs_are_made_ahead_once() {
@@ -111,18 +116,51 @@ async fn the_pair_of_a_period_that_has_ended_wraps_no_more() {
 }
 
 #[tokio::test]
-async fn what_is_made_ahead_lives_as_long_as_what_is_put_into_it() {
+async fn a_partition_is_given_the_lifetime_of_its_class_when_its_period_begins() {
     let it = Calendar::new();
     it.keep_up().run(&it.house.operator()).await.unwrap();
     let first = partition(CLASS, "20260301");
-    let least = Lifetime::limited(Lifetime::MIN).unwrap();
-    assert_eq!(it.entry(first).await.lifetime, least);
-    let alice = it.house.person("alice").await;
-    it.upload(&alice).await;
     let thirty = Lifetime::limited(DAY * 30).unwrap();
-    assert_eq!(it.entry(first).await.lifetime, thirty);
-    // Keeping up does not take that back.
+    let lifetime = async |partition| it.entry(partition).await.lifetime;
+    let next = first.next().unwrap();
+    assert_eq!(lifetime(first).await, thirty);
+    assert_eq!(lifetime(next).await, Lifetime::SHORTEST);
+    // So a service that may make none can put documents into it.
+    let alice = it.house.person("alice").await;
+    let upload = RequestUpload {
+        store: Arc::new(gate_of(&it.house, false)),
+        first_pair: None,
+        ..it.request_upload()
+    };
+    let granted = upload.run(&it.house.of(&alice), metadata("x")).await;
+    assert_eq!(granted.expect("upload").id.partition(), first);
+
+    it.pass(HOUR * 11);
     it.keep_up().run(&it.house.operator()).await.unwrap();
-    assert_eq!(it.entry(first).await.lifetime, thirty);
-    assert_eq!(it.entry(first.next().unwrap()).await.lifetime, least);
+    assert_eq!(lifetime(next).await, thirty);
+    assert_eq!(lifetime(next.next().unwrap()).await, Lifetime::SHORTEST);
+}
+
+#[tokio::test]
+async fn whoever_puts_a_longer_lived_document_in_raises_the_lifetime() {
+    let it = Calendar::new();
+    it.keep_up().run(&it.house.operator()).await.unwrap();
+    let first = partition(CLASS, "20260301");
+    let alice = it.house.person("alice").await;
+    let policy = RetentionPolicy {
+        lifetime: Lifetime::limited(DAY * 90).unwrap(),
+        ..it.retention.policies()[1].clone()
+    };
+    let name = policy.name.clone();
+    let longer = RequestUpload {
+        retention: RetentionClasses::new(vec![policy], Some(&name)).unwrap(),
+        ..it.request_upload()
+    };
+    let granted = longer.run(&it.house.of(&alice), metadata("x")).await;
+    assert_eq!(granted.expect("upload").id.partition(), first);
+    let ninety = Lifetime::limited(DAY * 90).unwrap();
+    assert_eq!(it.entry(first).await.lifetime, ninety);
+    // Keeping up by the configuration of before does not take that back.
+    it.keep_up().run(&it.house.operator()).await.unwrap();
+    assert_eq!(it.entry(first).await.lifetime, ninety);
 }

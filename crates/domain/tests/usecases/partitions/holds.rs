@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use crypt_keeper_domain::memory::Fault;
-use crypt_keeper_domain::model::{DocumentId, HoldReason, PartitionState, Scope};
-use crypt_keeper_domain::ports::{Holds, MetadataStore};
+use crypt_keeper_domain::model::{
+    AuditAction, DocumentId, HoldReason, PartitionState, Principal, Scope,
+};
+use crypt_keeper_domain::ports::{Change, Holds, MetadataStore};
 use crypt_keeper_domain::usecase::{PlacedHold, Waiting};
 
 use super::calendar::{Calendar, DAY, HOUR};
@@ -128,7 +130,9 @@ async fn nothing_is_held_once_its_objects_are_being_deleted() {
 async fn a_closed_partition_can_still_be_held_from_and_waits_for_it() {
     let it = Calendar::new();
     let alice = it.house.person("alice").await;
+    let bob = it.house.person("bob").await;
     let id = it.upload(&alice).await;
+    it.house.share(&alice, id, "bob").await.unwrap();
     it.pass(DAY * 32);
     it.expire().run(&it.house.operator()).await.unwrap();
     it.pass(HOUR);
@@ -141,9 +145,15 @@ async fn a_closed_partition_can_still_be_held_from_and_waits_for_it() {
         .expect("it is held from the beginning of the hold on");
     let waiting = it.expire().run(&it.house.operator()).await.unwrap();
     assert_eq!(waiting.waiting, [(id.partition(), Waiting::Hold)]);
+    // What is taken back while the copies are being made is not in them.
+    let principal = Principal::User(bob.user.id);
+    let record = it.house.record(AuditAction::EntryRevoked);
+    let revoked = it.gate.revoke(id, principal, &record).await.unwrap();
+    assert_eq!(revoked, Change::Changed);
     place(&it, id).await.unwrap();
     drop_everything(&it).await;
     it.download(&alice, id).await.expect("held");
+    assert_eq!(refusal(it.download(&bob, id).await), "Forbidden");
 }
 
 #[tokio::test]
