@@ -253,7 +253,7 @@ pub async fn what_is_there_is_never_overwritten<H: TransferHarness>(harness: &H)
         |one| one.document.version += 1,
         |one| one.document.key_exposed = true,
         |one| one.document.wrapped_key.bytes[0] ^= 1,
-        |one| drop(one.entries.pop()),
+        |one| one.entries.truncate(1),
         |one| one.entries[1].rights = Rights::OWNER,
         |one| one.entries[0].expires_at = Some(Timestamp::MAX),
     ];
