@@ -1,7 +1,6 @@
 //! The objects, where the two installations keep them in different places.
 
 use std::collections::HashSet;
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -430,6 +429,6 @@ fn permit(local: &LocalBlobs, method: &str, url: &str) -> Result<Permit, String>
     local.verify(method, &url[start..]).map_err(words)
 }
 
-fn words(error: impl std::error::Error + Display + 'static) -> String {
+fn words(error: impl std::error::Error + 'static) -> String {
     Chain(&error).to_string()
 }
