@@ -1,6 +1,10 @@
 //! A whole installation moves: `crypt-keeper copy --to CONFIG`.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail their test"
+)]
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
