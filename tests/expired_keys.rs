@@ -2,11 +2,7 @@
 //! private halves from before are gone, no copy of the database and of the bucket opens a document of
 //! it. Before that, they do.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "helpers of tests fail their test"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -209,7 +209,10 @@ fn the_same_from_the_environment() {
         .env("BLOBS__BACKEND", "s3")
         .env("BLOBS__S3__BUCKET", "123")
         .env("BLOBS__S3__PATH_STYLE", "1")
-        .env("BLOBS__S3__CORS_ORIGINS", "https://a.example, https://*.b.example:8443")
+        .env(
+            "BLOBS__S3__CORS_ORIGINS",
+            "https://a.example, https://*.b.example:8443",
+        )
         .env("KEYS__MASTER_KEY_FILE", "/run/secrets/master")
         .settings();
     assert_snapshot!(differences(&settings), @r#"
