@@ -1,13 +1,22 @@
 //! Ceilings of `cargo xtask bench`: what the parts of the service do without the service, and a way
-//! to a SQLite file. Built for release; started by `crates/xtask/src/bench`.
+//! to its stores. Built for release; started by `crates/xtask/src/bench`. A DATABASE is a URL of
+//! PostgreSQL, `dynamodb:PREFIX@ENDPOINT`, or a SQLite file.
 //!
 //! - `ceilings crypto SECONDS`: every primitive, one JSON object a line
 //! - `ceilings store DATABASE API-KEY-ID download|upload CONCURRENCY SECONDS`: a number, operations a
 //!   second
+//! - `ceilings document-ids DATABASE`: those of all documents, one a line
+//! - `ceilings make-partition DATABASE CLASS/DAY`
+//! - `ceilings fill-partition DATABASE CLASS/DAY|same COUNT`: a number, documents a second
+//! - `ceilings list-partition DATABASE API-KEY-ID owned|visible CLASS/DAY SECONDS`: a number,
+//!   milliseconds for a page
+//! - `ceilings drop-partition DATABASE CLASS/DAY`: a number, milliseconds
 //! - `ceilings sqlite-execute FILE STATEMENT..`
 //! - `ceilings sqlite-lines FILE QUERY`: the text column `line` of each row
 
 mod crypto;
+mod open;
+mod partitions;
 mod sqlite;
 mod store;
 
@@ -25,6 +34,20 @@ fn main() -> ExitCode {
         ["store", database, api_key, kind, concurrency, seconds] => {
             store::run(database, api_key, kind, concurrency, seconds)
         }
+        ["document-ids", database] => partitions::ids(database),
+        ["make-partition", database, partition] => partitions::make(database, partition),
+        ["fill-partition", database, partition, count] => {
+            partitions::fill(database, partition, count)
+        }
+        [
+            "list-partition",
+            database,
+            api_key,
+            filter,
+            partition,
+            seconds,
+        ] => partitions::list(database, api_key, filter, partition, seconds),
+        ["drop-partition", database, partition] => partitions::remove(database, partition),
         ["sqlite-execute", file, statements @ ..] => sqlite::execute(file, statements),
         ["sqlite-lines", file, query] => sqlite::lines(file, query),
         _ => Err("see the head of crates/xtask/examples/ceilings/main.rs".into()),

@@ -1,22 +1,18 @@
 //! The store of the service through its own API, without HTTP, keys and presigned URLs: what a
 //! request asks of it, by as many tasks as there are requests at once.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crypt_keeper_domain::model::{
     Actor, ApiKeyId, AuditAction, AuditEntry, CallContext, Caller, Document, DocumentId, Entry,
     ObjectKey, PageLimit, PageRequest, Principal, Record, RequestId, RetentionClass, Rights,
-    Timestamp,
 };
 use crypt_keeper_domain::ports::{
-    Accounts, DocumentFilter, InsertOutcome, MetadataStore, Release, ReleaseOutcome,
+    DocumentFilter, InsertOutcome, MetadataStore, Release, ReleaseOutcome,
 };
-use crypt_keeper_secret::SecretString;
-use crypt_keeper_store_sql::{PostgresOptions, PostgresStore, SqliteStore};
-use tokio::runtime::Handle;
 
+use super::open::{Store, now, random, with_store};
 use super::{Result, print};
 
 /// As many documents are asked for as a service's cache of pages would hold anyway.
@@ -37,33 +33,14 @@ pub(crate) fn run(
     let concurrency: usize = concurrency.parse()?;
     let time = Duration::from_secs(seconds.parse()?);
     let api_key = ApiKeyId::parse(api_key)?;
-    // As the service has it.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let rate = runtime.block_on(async {
-        if database.starts_with("postgres") {
-            let options = PostgresOptions {
-                url: SecretString::from(database.to_owned()),
-                pool_size: 8,
-                runtime: Handle::current(),
-            };
-            let store = PostgresStore::connect(options).await?;
-            let rate = measure(Arc::new(store.clone()), api_key, upload, concurrency, time).await;
-            store.shutdown().await;
-            rate
-        } else {
-            let store = SqliteStore::open(Path::new(database), Handle::current()).await?;
-            let rate = measure(Arc::new(store.clone()), api_key, upload, concurrency, time).await;
-            store.shutdown().await;
-            rate
-        }
+    let rate = with_store(database, |store| {
+        measure(store, api_key, upload, concurrency, time)
     })?;
     print(rate)
 }
 
-async fn measure<S: MetadataStore + Accounts>(
-    store: Arc<S>,
+async fn measure(
+    store: Arc<dyn Store>,
     api_key: ApiKeyId,
     upload: bool,
     concurrency: usize,
@@ -116,14 +93,14 @@ async fn documents(store: &dyn MetadataStore) -> Result<Vec<Document>> {
     Ok(found)
 }
 
-struct Requests<S> {
-    store: Arc<S>,
+struct Requests {
+    store: Arc<dyn Store>,
     caller: Caller,
     api_key: ApiKeyId,
     documents: Arc<Vec<Document>>,
 }
 
-impl<S: MetadataStore + Accounts> Requests<S> {
+impl Requests {
     async fn send(
         &self,
         number: usize,
@@ -209,19 +186,4 @@ impl<S: MetadataStore + Accounts> Requests<S> {
             other => Err(format!("an insert was refused: {other:?}").into()),
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a measurement on a real clock: the store compares it with its own"
-)]
-fn now() -> Result<Timestamp> {
-    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-    Ok(Timestamp::EPOCH.plus(since_epoch))
-}
-
-fn random<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
-    let mut bytes = [0; LENGTH];
-    crypt_keeper_crypto::random_bytes(&mut bytes)?;
-    Ok(bytes)
 }

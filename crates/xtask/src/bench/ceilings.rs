@@ -20,18 +20,14 @@ pub(super) fn store(
     concurrency: u32,
     seconds: u64,
 ) -> Result<f64> {
-    let mut command = Command::new(&bench.programs.ceilings);
-    command
-        .arg("store")
-        .arg(service.database().argument())
-        .arg(service.account().key_id())
-        .arg(match kind {
-            Kind::Download => "download",
-            Kind::Upload => "upload",
-        })
-        .args([concurrency.to_string(), seconds.to_string()]);
-    let rate = run(&mut command)?;
-    rate.trim().parse().map_err(failed)
+    let name = match kind {
+        Kind::Download => "download",
+        Kind::Upload => "upload",
+    };
+    let key = service.account().key_id();
+    let numbers = [concurrency.to_string(), seconds.to_string()];
+    let more = [key, name, &numbers[0], &numbers[1]];
+    service.database().ceiling(&bench.programs, "store", &more)
 }
 
 /// What one primitive does.

@@ -11,6 +11,7 @@ mod database;
 mod http;
 mod load;
 mod machine;
+mod partitions;
 mod pgbench;
 mod plan;
 mod process_cost;
@@ -56,7 +57,7 @@ enum Part {
     Requests,
     /// `ckc` beside curl, on a local folder and on MinIO
     Transfer,
-    /// A request's cost with ten thousand and with a million documents
+    /// A request's cost with ten thousand and with a million documents; fewer on DynamoDB Local
     Scale,
     /// Encryption of documents, wrapping of keys
     Crypto,
@@ -64,16 +65,19 @@ enum Part {
     Vault,
     /// Documents rewrapped beside a service at work, to the cryptography alone
     Rewrap,
+    /// A partition dropped and listed, of few documents and of many; an installation copied
+    Partitions,
 }
 
 impl Part {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Requests,
         Self::Transfer,
         Self::Scale,
         Self::Crypto,
         Self::Vault,
         Self::Rewrap,
+        Self::Partitions,
     ];
 
     fn name(self) -> &'static str {
@@ -84,6 +88,7 @@ impl Part {
             Self::Crypto => "crypto",
             Self::Vault => "vault",
             Self::Rewrap => "rewrap",
+            Self::Partitions => "partitions",
         }
     }
 }
@@ -118,6 +123,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             Part::Crypto => crypto::measure(&bench),
             Part::Vault => vault::measure(&bench),
             Part::Rewrap => rewrap::measure(&bench),
+            Part::Partitions => partitions::measure(&bench),
         };
         let measured = match measured {
             Ok(measured) => measured,

@@ -13,6 +13,14 @@ pub(super) struct Plan {
     pub(super) documents: u64,
     /// How many documents the big store has.
     pub(super) many_documents: u64,
+    /// How many documents the small store has on DynamoDB Local, which takes some hundred a second.
+    pub(super) few_on_dynamodb: u64,
+    /// How many the big one has there.
+    pub(super) many_on_dynamodb: u64,
+    /// How often a partition of few documents is dropped.
+    pub(super) drops: usize,
+    /// How often one of many is on PostgreSQL; on the others once.
+    pub(super) drops_of_many: usize,
     /// How often two services are measured in turns.
     pub(super) turns: usize,
     /// How often a file is transferred.
@@ -33,6 +41,10 @@ impl Plan {
         ceiling: 5,
         documents: 10_000,
         many_documents: 1_000_000,
+        few_on_dynamodb: 2_000,
+        many_on_dynamodb: 20_000,
+        drops: 5,
+        drops_of_many: 3,
         turns: 5,
         transfers: 3,
         file_mib: 1024,
@@ -47,6 +59,10 @@ impl Plan {
         ceiling: 1,
         documents: 2_000,
         many_documents: 100_000,
+        few_on_dynamodb: 1_000,
+        many_on_dynamodb: 4_000,
+        drops: 1,
+        drops_of_many: 1,
         turns: 1,
         transfers: 1,
         file_mib: 128,

@@ -23,7 +23,7 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// Builds ours as they are released: with their default features.
+    /// Builds ours as they are released, and the service with DynamoDB.
     pub(super) fn build() -> Result<Self> {
         crate::step::run(cargo(&["build", "--release"]).args([
             "--package",
@@ -40,6 +40,8 @@ impl Programs {
             "ceilings",
             "--example",
             "unwraps",
+            "--features",
+            "crypt-keeper-server/dynamo",
         ]))?;
         let metadata = run(&mut cargo(&["metadata", "--no-deps", "--format-version=1"]))?;
         let metadata: serde_json::Value = serde_json::from_str(&metadata).map_err(failed)?;

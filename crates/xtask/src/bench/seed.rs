@@ -12,7 +12,7 @@ use crate::step::Result;
 pub(super) fn fill(database: &Database, total: u64) -> Result<()> {
     // Of none, the tables are written anew all the same.
     let missing = total.saturating_sub(database.count("documents")?);
-    let mut statements = prepare(database, missing);
+    let mut statements = prepare(database, missing, Times::OfDocuments, 0);
     for (table, key) in [("documents", "id"), ("entries", "document_id")] {
         let columns = database.columns(table)?;
         let copied = copied(&columns, key, "seeded.id");
@@ -38,35 +38,73 @@ pub(super) fn fill(database: &Database, total: u64) -> Result<()> {
         copied(&columns, "id", "seeded.id").replace("one.document_id", "seeded.id"),
     ));
     statements.push("COMMIT".to_owned());
-    statements.extend(settle(database));
+    run(database, statements)
+}
+
+/// Adds `count` documents of a retention class whose times are spread over a day, each with its
+/// owner's entry: a partition of a day, as it is in the end. `first_day` begins it, in milliseconds
+/// since 1970.
+pub(super) fn fill_day(database: &Database, class: u8, first_day: u64, count: u64) -> Result<()> {
+    let mut statements = prepare(database, count, Times::Day(first_day), class);
+    for (table, key) in [("documents", "id"), ("entries", "document_id")] {
+        let columns = database.columns(table)?;
+        statements.push(format!(
+            "INSERT INTO {table} ({}) SELECT {} FROM seeded, \
+               (SELECT * FROM {table} ORDER BY {key} LIMIT 1) AS one ORDER BY seeded.id",
+            columns.join(", "),
+            copied(&columns, key, "seeded.id").replace("one.retention_class", &class.to_string()),
+        ));
+    }
+    statements.push("COMMIT".to_owned());
+    run(database, statements)
+}
+
+/// Runs them, and then lets the database come to rest.
+fn run(database: &Database, statements: Vec<String>) -> Result<()> {
     match database {
-        Database::Sqlite { .. } => database.execute(&statements),
+        Database::Sqlite { .. } => database.execute(&[statements, settle(database)].concat()),
         // What goes together goes in one message; VACUUM and CHECKPOINT go alone.
-        Database::Postgres(_) => {
-            let end = statements.len() - 2;
-            let settle = statements.split_off(end);
+        Database::Postgres(_) | Database::DynamoDb { .. } => {
             database.execute(&[statements.join(";\n")])?;
-            database.execute(&settle)
+            database.execute(&settle(database))
         }
     }
 }
 
+/// What the times of new documents are spread over.
+#[derive(Clone, Copy)]
+enum Times {
+    /// Those of the documents that are there.
+    OfDocuments,
+    /// The day that begins so many milliseconds after 1970.
+    Day(u64),
+}
+
 /// Opens a transaction, and makes the table `seeded` with the ids of new documents: UUIDs of version
-/// 7 (RFC 9562) of retention class 0, their times spread over those of the documents that are there.
-fn prepare(database: &Database, missing: u64) -> Vec<String> {
+/// 7 (RFC 9562) that have the retention class in the eight bits after the version.
+fn prepare(database: &Database, missing: u64, times: Times, class: u8) -> Vec<String> {
     let divisor = missing.max(1);
+    // Of the last one the time is that of the end: it must be of this day still.
+    let day = |first: u64| (first, first + 86_400_000 - 1);
     match database {
-        Database::Postgres(_) => vec![
+        Database::Postgres(_) | Database::DynamoDb { .. } => vec![
             "BEGIN".to_owned(),
             "SET LOCAL work_mem = '512MB'".to_owned(),
             format!(
                 "CREATE TEMPORARY TABLE seeded AS \
-                 SELECT (lpad(to_hex(first + (last - first) * n / {divisor}), 12, '0') || '7000' \
-                         || to_hex(8 + n % 4) || substr(md5(n::text), 1, 15))::uuid AS id \
-                 FROM generate_series(1, {missing}::bigint) AS n, \
-                   (SELECT min(millis) AS first, max(millis) AS last FROM (\
-                      SELECT ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint \
-                        AS millis FROM documents) AS of_all) AS span"
+                 SELECT (lpad(to_hex(first + (last - first) * n / {divisor}), 12, '0') \
+                         || '7{class:02x}0' || to_hex(8 + n % 4) || substr(md5(n::text), 1, 15))::uuid AS id \
+                 FROM generate_series(1, {missing}::bigint) AS n, ({}) AS span",
+                match times {
+                    Times::OfDocuments => "SELECT min(millis) AS first, max(millis) AS last FROM (\
+                        SELECT ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint \
+                          AS millis FROM documents) AS of_all"
+                        .to_owned(),
+                    Times::Day(first) => {
+                        let (first, last) = day(first);
+                        format!("SELECT {first}::bigint AS first, {last}::bigint AS last")
+                    }
+                }
             ),
         ],
         Database::Sqlite { .. } => vec![
@@ -80,24 +118,33 @@ fn prepare(database: &Database, missing: u64) -> Vec<String> {
                 "CREATE TEMPORARY TABLE seeded AS \
                  WITH RECURSIVE \
                    hexadecimal(first, last) AS (SELECT hex(first), hex(last) FROM span), \
-                   digits(at, first, last) AS (SELECT 0, 0, 0 UNION ALL SELECT at + 1, \
+                   digits(at, first, last) AS ({}), \
+                   series(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM series WHERE n < {missing}) \
+                 SELECT unhex(printf('%012x7{class:02x}0%x', first + (last - first) * n / {divisor}, 8 + n % 4) \
+                   || substr(hex(randomblob(8)), 1, 15)) AS id \
+                 FROM series, digits WHERE at = 12 AND n <= {missing}",
+                match times {
+                    Times::OfDocuments => "SELECT 0, 0, 0 UNION ALL SELECT at + 1, \
                      digits.first * 16 + instr('123456789ABCDEF', substr(hexadecimal.first, at + 1, 1)), \
                      digits.last * 16 + instr('123456789ABCDEF', substr(hexadecimal.last, at + 1, 1)) \
-                     FROM digits, hexadecimal WHERE at < 12), \
-                   series(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM series WHERE n < {missing}) \
-                 SELECT unhex(printf('%012x7000%x', first + (last - first) * n / {divisor}, 8 + n % 4) \
-                   || substr(hex(randomblob(8)), 1, 15)) AS id \
-                 FROM series, digits WHERE at = 12 AND n <= {missing}"
+                     FROM digits, hexadecimal WHERE at < 12"
+                        .to_owned(),
+                    Times::Day(first) => {
+                        let (first, last) = day(first);
+                        format!("VALUES (12, {first}, {last})")
+                    }
+                }
             ),
         ],
     }
 }
 
-/// What the database does in its own time, done now: no measurement shall pay for it. On PostgreSQL
-/// exactly two statements.
+/// What the database does in its own time, done now: no measurement shall pay for it.
 fn settle(database: &Database) -> Vec<String> {
     match database {
-        Database::Postgres(_) => vec!["VACUUM (ANALYZE)".to_owned(), "CHECKPOINT".to_owned()],
+        Database::Postgres(_) | Database::DynamoDb { .. } => {
+            vec!["VACUUM (ANALYZE)".to_owned(), "CHECKPOINT".to_owned()]
+        }
         Database::Sqlite { .. } => vec!["PRAGMA wal_checkpoint(TRUNCATE)".to_owned()],
     }
 }

@@ -93,12 +93,20 @@ impl Service {
         s3: Option<&S3Access>,
         settings: &[(&str, &str)],
     ) -> Result<Self> {
+        Self::start_on(programs, postgres.map(Database::Postgres), s3, settings)
+    }
+
+    /// The same with metadata in any database; in SQLite if none is named.
+    pub(super) fn start_on(
+        programs: &Programs,
+        database: Option<Database>,
+        s3: Option<&S3Access>,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let folder = folder()?;
         let port = PortLease::free()?;
-        let database = match postgres {
-            Some(url) => Database::Postgres(url),
-            None => Database::sqlite(programs, folder.path().join("data/metadata.db")),
-        };
+        let database = database
+            .unwrap_or_else(|| Database::sqlite(programs, folder.path().join("data/metadata.db")));
         let mut service = Self {
             process: None,
             program: programs.service.clone(),
@@ -177,10 +185,11 @@ impl Service {
         let data = self.path("data");
         self.set("HTTP__LISTEN", &address);
         self.set("DATA_DIR", &data.to_string_lossy());
-        if let Database::Postgres(url) = &self.database {
-            let url = url.clone();
-            self.set("METADATA__BACKEND", "postgres");
-            self.set("METADATA__POSTGRES__URL", &url);
+        for (name, value) in self.database.clone().variables() {
+            self.settings.insert(name.to_owned(), value.to_owned());
+        }
+        for (name, value) in self.database.settings() {
+            self.set(&name.replace('.', "__").to_uppercase(), &value);
         }
     }
 
