@@ -26,6 +26,7 @@ macro_rules! holds_laws {
             [
                 a_hold_is_begun_once,
                 a_begun_hold_keeps_the_partition_from_being_emptied,
+                a_hold_is_completed_under_an_active_pair,
                 a_held_document_outlives_its_partition,
                 a_revoke_reaches_the_held_copy,
                 a_held_document_does_not_expire,
@@ -267,6 +268,25 @@ pub async fn a_begun_hold_keeps_the_partition_from_being_emptied(harness: &dyn H
         );
         assert!(one, "{placed:?}, {emptied:?}");
     }
+}
+
+/// A wrap whose pair was rotated out meanwhile is not taken: wrapping anew helps.
+pub async fn a_hold_is_completed_under_an_active_pair(harness: &dyn HoldHarness) {
+    let it = Court::new(harness);
+    let (document, owner, _) = it.document(7).await;
+    let id = document.id;
+    it.begin(id).await;
+    let (wrapped, key) = it.copies(id).await;
+    let pair = it.scene.registry.find_pair(wrapped.serial).await;
+    let pair = pair.expect("find_pair").expect("a pair");
+    it.scene.set_pair_state(&pair, KeyState::Deactivated).await;
+    let record = it.scene.make.record_on(AuditAction::HoldCompleted, id);
+    let done = it.holds.complete_hold(id, &wrapped, &key, &record).await;
+    assert_eq!(done.expect("complete_hold"), Change::Stale);
+    assert!(!it.scene.is_recorded(&record).await);
+    assert_eq!(it.find_held(id, &[owner]).await, None);
+    assert_eq!(it.complete(id).await.0, Change::Changed);
+    assert!(it.find_held(id, &[owner]).await.is_some());
 }
 
 /// Row, entries, new wrap and new object key are in the held place before the drop and after.

@@ -3,6 +3,7 @@ use std::ops::Bound;
 use async_trait::async_trait;
 
 use super::MemoryStore;
+use super::metadata_store::may_have_wrapped;
 use super::partitions::incomplete;
 use super::store::Place;
 use crate::model::{
@@ -59,6 +60,9 @@ impl Holds for MemoryStore {
         let Some(document) = shelf.document(id) else {
             return Ok(Change::Missing);
         };
+        if !may_have_wrapped(&rows, wrapped) {
+            return Ok(Change::Stale);
+        }
         let mut copy = document.clone();
         copy.wrapped_key = wrapped.clone();
         copy.object_key = object_key.clone();

@@ -246,7 +246,7 @@ fn needs(document: &Document, serial: Serial) -> bool {
 }
 
 /// Whether the pair that a wrap names is active, and of the wrap's scope and algorithm.
-fn may_have_wrapped(rows: &Rows, wrapped: &WrappedKey) -> bool {
+pub(super) fn may_have_wrapped(rows: &Rows, wrapped: &WrappedKey) -> bool {
     rows.pairs.get(&wrapped.serial).is_some_and(|pair| {
         pair.state.may_wrap() && pair.scope == wrapped.scope && pair.algorithm == wrapped.algorithm
     })

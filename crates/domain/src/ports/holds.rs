@@ -16,6 +16,7 @@ use crate::model::{DocumentId, Hold, ObjectKey, Page, PageRequest, Partition, Re
 /// - `a_hold_is_begun_once`, also by many at once, and begun or complete it is listed.
 /// - `a_begun_hold_keeps_the_partition_from_being_emptied`, and no hold begins after that: of a
 ///   race, one is refused.
+/// - `a_hold_is_completed_under_an_active_pair`.
 /// - `a_held_document_outlives_its_partition`: row, entries, the new wrap and the object's copy are
 ///   in the held place after the drop.
 /// - `a_revoke_reaches_the_held_copy`.

@@ -77,7 +77,7 @@ impl Core {
     }
 
     /// Whether the pair that a wrap names is active, and of the wrap's scope and algorithm.
-    pub(super) async fn may_have_wrapped(&self, wrapped: &WrappedKey) -> Result<bool, StoreError> {
+    pub(crate) async fn may_have_wrapped(&self, wrapped: &WrappedKey) -> Result<bool, StoreError> {
         let pair = self.pair(wrapped.serial).await?;
         Ok(pair.is_some_and(|pair| {
             pair.state.may_wrap()

@@ -54,6 +54,9 @@ impl Core {
             let Some(document) = self.document_item(*id).await? else {
                 return Ok(Change::Missing);
             };
+            if !self.may_have_wrapped(wrapped).await? {
+                return Ok(Change::Stale);
+            }
             let copy = self.held_copy(&document, wrapped, object_key).await?;
             let table = self.table_of(*id);
             let entries = self

@@ -1,6 +1,7 @@
 //! Holds of documents with more entries than a transaction takes, interrupted and raced with.
 
 use crypt_keeper_conformance::Scene;
+use crypt_keeper_conformance::fixtures::ALGORITHM;
 use crypt_keeper_domain::model::{
     AuditAction, Document, DocumentId, Hold, HoldReason, KeyState, ObjectKey, Principal, Rights,
     Scope, UserId, WrappedKey,
@@ -54,7 +55,11 @@ impl<'a> Court<'a> {
 
     async fn copies(&self, document: &Document) -> (WrappedKey, ObjectKey) {
         let make = &self.scene.make;
-        let pair = make.pair(Scope::Hold, KeyState::Active);
+        let active = self.scene.registry.active_pair(&Scope::Hold, ALGORITHM);
+        let pair = match active.await.unwrap() {
+            Some(pair) => pair,
+            None => self.scene.pair(Scope::Hold, KeyState::Active).await,
+        };
         let wrapped = make.document_with_id(document.id, document.owner, &pair);
         let key = ObjectKey::parse(&format!("hold/{}", document.object_key)).unwrap();
         (wrapped.wrapped_key, key)

@@ -156,7 +156,7 @@ impl SuccessorArgs {
         if self.no_successor && stopped.changed {
             output.note(
                 "If it was the active one, nothing can be uploaded in its scope: see `crypt-keeper \
-                 keys rotate`",
+                 keys rotate`. The pair of a partition or a customer is made anew by the next upload",
             );
         }
         Ok(())

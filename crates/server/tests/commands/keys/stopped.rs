@@ -65,7 +65,7 @@ fn a_suspended_pair_is_stopped_at_once_and_resumed() {
     ]), @r"
     $ crypt-keeper keys suspend [serial] --no-successor
     Key pair [serial] is suspended: 1 live document is unreadable until it is resumed.
-    | If it was the active one, nothing can be uploaded in its scope: see `crypt-keeper keys rotate`
+    | If it was the active one, nothing can be uploaded in its scope: see `crypt-keeper keys rotate`. The pair of a partition or a customer is made anew by the next upload
     $ crypt-keeper keys list
     SERIAL  STATE  SCOPE  ALGORITHM  CREATED  DEACTIVATED
     [serial]  deactivated  shared  CK-HPKE-XWING  [time]  [time]
