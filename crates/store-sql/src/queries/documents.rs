@@ -288,6 +288,12 @@ pub(super) async fn list(
     page: PageRequest<DocumentId>,
 ) -> Result<Page<Document, DocumentId>, Failure> {
     let after = page.after.map_or(place.first(), |id| place.key(id));
+    if let DocumentFilter::VisibleTo(principals) = &filter
+        && let [Principal::User(user)] = principals.as_slice()
+    {
+        let rows = visible_to(conn, SqlUuid(user.uuid()), after, place, page.limit).await?;
+        return Ok(readable(rows, page.limit)?);
+    }
     let mut query = documents::table
         .left_join(key_pairs::table.on(key_pairs::serial.eq(documents::key_serial)))
         .filter(between!(after, place.last()))
@@ -324,14 +330,51 @@ pub(super) async fn list(
             .filter(documents::state.eq(DocumentState::Pending.as_str()))
             .filter(documents::created_at.lt(sql_time(moment))),
     };
-    let rows: Vec<(DocumentRow, Option<String>, Option<String>)> = query.load(conn).await?;
+    let rows: Vec<ListedRow> = query.load(conn).await?;
     Ok(readable(rows, page.limit)?)
+}
+
+/// A document, and the scope and algorithm of the pair that it is wrapped under.
+type ListedRow = (DocumentRow, Option<String>, Option<String>);
+
+/// The documents that one user has an entry of, in the order of the index of his entries: whoever
+/// has a million of them is given a page by reading no more than a page.
+async fn visible_to(
+    conn: &mut Conn,
+    user: SqlUuid,
+    after: Key,
+    place: Place,
+    limit: PageLimit,
+) -> QueryResult<Vec<ListedRow>> {
+    entries::table
+        .inner_join(
+            documents::table.on(documents::retention_class
+                .eq(entries::retention_class)
+                .and(documents::id.eq(entries::document_id))),
+        )
+        .left_join(key_pairs::table.on(key_pairs::serial.eq(documents::key_serial)))
+        .filter(entries::principal_kind.eq(PrincipalKind::User.as_str()))
+        .filter(entries::principal_id.eq(user))
+        .filter(between!(
+            "(entries.retention_class, entries.document_id)",
+            after,
+            place.last()
+        ))
+        .order((entries::retention_class.asc(), entries::document_id.asc()))
+        .limit(one_more(limit))
+        .select((
+            DocumentRow::as_select(),
+            key_pairs::scope.nullable(),
+            key_pairs::algorithm.nullable(),
+        ))
+        .load(conn)
+        .await
 }
 
 /// The page up to the first row that cannot be read: what stands before it is not hidden by it. It
 /// is the first of the next page, whose error names it.
 fn readable(
-    mut rows: Vec<(DocumentRow, Option<String>, Option<String>)>,
+    mut rows: Vec<ListedRow>,
     limit: PageLimit,
 ) -> Result<Page<Document, DocumentId>, StoreError> {
     let mut more = rows.len() > limit.get();

@@ -29,11 +29,14 @@ use crate::schema::audit;
 /// answers. A macro, since the type has no name.
 macro_rules! between {
     ($after:expr, $last:expr) => {
-        diesel::dsl::sql::<diesel::sql_types::Bool>("(documents.retention_class, documents.id) > (")
+        between!("(documents.retention_class, documents.id)", $after, $last)
+    };
+    ($key:literal, $after:expr, $last:expr) => {
+        diesel::dsl::sql::<diesel::sql_types::Bool>(concat!($key, " > ("))
             .bind::<diesel::sql_types::SmallInt, _>($after.0)
             .sql(", ")
             .bind::<crate::sql_types::Id, _>($after.1)
-            .sql(") AND (documents.retention_class, documents.id) <= (")
+            .sql(concat!(") AND ", $key, " <= ("))
             .bind::<diesel::sql_types::SmallInt, _>($last.0)
             .sql(", ")
             .bind::<crate::sql_types::Id, _>($last.1)
