@@ -37,6 +37,8 @@ fn calm_word(word: &str) -> String {
     match word {
         _ if word.contains("/blobs/doctor/") => "URL".to_owned(),
         _ if is_number && word.len() > 12 => "SERIAL".to_owned(),
+        // It is that of the month in which the tests are run.
+        _ if word.starts_with("partition:0:") => "partition:0:MONTH".to_owned(),
         _ if is_number && word.len() > 2 => "SECONDS".to_owned(),
         _ if is_version => "VERSION".to_owned(),
         _ => word.to_owned(),

@@ -20,7 +20,7 @@ fn a_bad_token() {
     error    vault token      no login: cannot log in to Vault: Vault refuses the login by token: is what it logs in with expired, used up or revoked?
                               fix: put a token that Vault knows into `keys.vault.token_file`: `vault token create -orphan -period=24h -policy=..`
     ok       master key       there is a master key
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     exit code 1
     "#);
 }
@@ -59,7 +59,7 @@ fn a_wrapped_secret_id_is_left_to_the_service() {
     warning  vault token      the secret id is wrapped and opens once, for the service: it was not opened to look further
                               fix: to look further, run doctor with a secret id of its own: `--set keys.vault.secret_id_file=FILE`
     ok       master key       there is a master key
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     "#);
     // It is unopened: whoever opens it now is the first.
     let (status, _) = access
@@ -71,7 +71,7 @@ fn a_wrapped_secret_id_is_left_to_the_service() {
     warning  vault token      the wrapped secret id has expired or was opened: well if it was by the service that runs now, but it does not start once more with it
                               fix: put a new one there before the next start; if the service has not opened it, find out who has; to look further, run doctor with a secret id of its own: `--set keys.vault.secret_id_file=FILE`
     ok       master key       there is a master key
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     "#);
 
     let plain = must("POST", &secret_id, json!({}));
@@ -86,6 +86,6 @@ fn a_wrapped_secret_id_is_left_to_the_service() {
     ok       vault policies   the token has not all that deploy/vault/rotate.hcl allows: key pairs are made with another configuration
     ok       vault policies   the token has not all that deploy/vault/destroy.hcl allows: key pairs are destroyed with another configuration
     ok       key pairs        Vault has the private halves of all pairs (1)
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     "#);
 }

@@ -27,7 +27,7 @@ fn a_ring_that_transit_seals() {
     ok       vault policies   the token has what deploy/vault/master-key.hcl allows
     ok       vault policies   the token has what deploy/vault/master-key-change.hcl allows
     ok       key pairs        the master key opens all private halves (1)
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     "#);
     // The service itself needs no more than this.
     keys.hand_token(&mut installation, &["master-key"]);
@@ -39,7 +39,7 @@ fn a_ring_that_transit_seals() {
     ok       vault policies   the token has what deploy/vault/master-key.hcl allows
     ok       vault policies   the token has not all that deploy/vault/master-key-change.hcl allows: master keys are made and changed with another configuration
     ok       key pairs        the master key opens all private halves (1)
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     "#);
     // A role that is to destroy key pairs must not reach it, even by its glob.
     keys.hand_token(&mut installation, &["destroy"]);

@@ -28,11 +28,11 @@ fn a_service_that_only_serves_is_told_what_is_left_to_others() {
     ok       vault mount      KV version 2 is mounted at `kv`
     ok       master key       there is a master key
     ok       vault policies   the token has what deploy/vault/serve.hcl allows
-    warning  vault policies   the token lacks "create" on `kv/data/crypt-keeper/keys/*`: key pairs are not rotated by age, nor made for new customers; nor by commands with this configuration
+    warning  vault policies   the token lacks "create" on `kv/data/crypt-keeper/keys/*`: key pairs are not rotated by age, nor made for new partitions or customers; nor by commands with this configuration
                               fix: deploy/vault/rotate.hcl has the line: `path "kv/data/crypt-keeper/keys/*" { capabilities = [.., "create"] }`; write that policy to Vault anew (`vault policy write`), and attach it to the service's role
     ok       vault policies   the token has not all that deploy/vault/destroy.hcl allows: key pairs are destroyed with another configuration
     ok       key pairs        Vault has the private halves of all pairs (1)
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     "#);
     installation.set("KEYS__ROTATE_AFTER", "never");
     assert_snapshot!(of_vault(&keys, &installation), @r#"
@@ -44,7 +44,7 @@ fn a_service_that_only_serves_is_told_what_is_left_to_others() {
     ok       vault policies   the token has not all that deploy/vault/rotate.hcl allows: key pairs are made with another configuration
     ok       vault policies   the token has not all that deploy/vault/destroy.hcl allows: key pairs are destroyed with another configuration
     ok       key pairs        Vault has the private halves of all pairs (1)
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     "#);
 }
 
@@ -68,12 +68,12 @@ fn a_policy_that_lacks_a_line() {
     ok       master key       there is a master key
     error    vault policies   the token lacks "read" on `kv/data/crypt-keeper/keys/*`: no document key is unwrapped: downloads are refused
                               fix: deploy/vault/serve.hcl has the line: `path "kv/data/crypt-keeper/keys/*" { capabilities = [.., "read"] }`; write that policy to Vault anew (`vault policy write`), and attach it to the service's role
-    warning  vault policies   the token lacks "create", "read" on `kv/data/crypt-keeper/keys/*`: key pairs are not rotated by age, nor made for new customers; nor by commands with this configuration
+    warning  vault policies   the token lacks "create", "read" on `kv/data/crypt-keeper/keys/*`: key pairs are not rotated by age, nor made for new partitions or customers; nor by commands with this configuration
                               fix: deploy/vault/rotate.hcl has the line: `path "kv/data/crypt-keeper/keys/*" { capabilities = [.., "create", "read"] }`; write that policy to Vault anew (`vault policy write`), and attach it to the service's role
     ok       vault policies   the token has what deploy/vault/destroy.hcl allows
     error    key pairs        the key vault failed: Vault does not let this service read private halves: attach the policy of deploy/vault/serve.hcl to its role
                               fix: give the service's role the policies of deploy/vault/, or restore Vault from its snapshot: until then no document under this pair can be read
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     exit code 1
     "#);
 
@@ -92,7 +92,7 @@ fn a_policy_that_lacks_a_line() {
     warning  vault policies   Vault does not say what the token may do: Vault does not let this service see what its own token may do: attach the policy of deploy/vault/serve.hcl to its role
                               fix: let it ask: `path "sys/capabilities-self" { capabilities = ["update"] }`, as all policies of deploy/vault/ have it
     ok       key pairs        Vault has the private halves of all pairs (1)
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     "#);
 }
 
@@ -126,7 +126,7 @@ fn more_than_it_should_have() {
     warning  vault policies   the token has "update" on `sys/policies/acl/*`, which it should not: it may give itself any right there is
                               fix: take that out of the policies of the service's role: none of deploy/vault/ has it
     ok       key pairs        Vault has the private halves of all pairs (1)
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     "#);
     hand(&mut installation, access.root_token());
     assert_snapshot!(of_vault(&keys, &installation), @r#"
@@ -138,6 +138,6 @@ fn more_than_it_should_have() {
     warning  vault policies   the token may do everything there is in Vault: so may whoever breaks into the service
                               fix: give it one with the policies of deploy/vault/ and no other
     ok       key pairs        Vault has the private halves of all pairs (1)
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     "#);
 }

@@ -26,7 +26,7 @@ fn all_is_well() {
     ok       vault policies   the token has what deploy/vault/rotate.hcl allows
     ok       vault policies   the token has what deploy/vault/destroy.hcl allows
     ok       key pairs        Vault has the private halves of all pairs (1)
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     ok       objects          the object store answers
     warning  presigned urls   no service answers at http://LISTEN, so no URL could be tried: PUT URL error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
                               fix: start the service and run doctor again; if it runs, `http.public_url` must lead to it
@@ -42,7 +42,7 @@ fn all_is_well() {
     ok       vault policies   the token has what deploy/vault/rotate.hcl allows
     ok       vault policies   the token has what deploy/vault/destroy.hcl allows
     ok       key pairs        Vault has the private halves of all pairs (1)
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     "#);
 }
 
@@ -58,7 +58,7 @@ fn sealed() {
     error    vault            Vault at ADDRESS is sealed, and answers nothing until it is unsealed
                               fix: run `vault operator unseal`; if it should unseal itself, its log says why it does not
     ok       master key       there is a master key
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     exit code 1
     "#);
     bao.stop().unwrap();
@@ -66,7 +66,7 @@ fn sealed() {
     error    vault            Vault at ADDRESS is not reached: Vault cannot be reached: is `keys.vault.address` right, and is it up?
                               fix: is it up, is `keys.vault.address` right, does a firewall lie between? If its certificate is not trusted: name the authority in `keys.vault.ca_file`
     ok       master key       there is a master key
-    ok       active key pair  key pair SERIAL has been active for 0 days
+    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
     exit code 1
     "#);
 }

@@ -1,4 +1,4 @@
-//! Laws of [`MetadataTransfer`](crypt_keeper_domain::ports::MetadataTransfer).
+//! Laws of [`MetadataTransfer`].
 
 use std::sync::Arc;
 use std::time::Duration;
