@@ -218,7 +218,7 @@ fn changes_under_load(parts: &Parts, what: &str) {
 
 #[test]
 fn it_comes_to_its_end_under_load_on_sqlite_in_all_cycles() {
-    changes_under_load(&Parts::embedded(), "SQLite");
+    changes_under_load(&Parts::embedded().with_shared_pairs(), "SQLite");
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn it_comes_to_its_end_under_load_on_postgres_in_all_cycles() {
     let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Local) else {
         return;
     };
-    changes_under_load(&parts, "PostgreSQL");
+    changes_under_load(&parts.with_shared_pairs(), "PostgreSQL");
 }
 
 #[test]

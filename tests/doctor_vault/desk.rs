@@ -97,6 +97,13 @@ pub(crate) fn in_kv(access: &VaultAccess) -> (KeysInVault, Installation) {
     (keys, installation)
 }
 
+/// The same, with one key pair for all documents: nothing but its age asks for another.
+pub(crate) fn in_kv_with_shared_pairs(access: &VaultAccess) -> (KeysInVault, Installation) {
+    let keys = KeysInVault::create(Engine::Kv, access);
+    let installation = keys.set_up(&Parts::embedded().with_shared_pairs());
+    (keys, installation)
+}
+
 pub(crate) fn hand(installation: &mut Installation, token: &str) {
     let file = installation.path("vault-token");
     fs::write(&file, token).unwrap();

@@ -6,7 +6,7 @@ use crypt_keeper_test_services::openbao;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::desk::{hand, in_kv, of_vault};
+use crate::desk::{hand, in_kv, in_kv_with_shared_pairs, of_vault};
 
 #[test]
 fn a_bad_token() {
@@ -29,7 +29,7 @@ fn a_bad_token() {
 #[test]
 fn a_wrapped_secret_id_is_left_to_the_service() {
     let Some(access) = openbao() else { return };
-    let (keys, mut installation) = in_kv(&access);
+    let (keys, mut installation) = in_kv_with_shared_pairs(&access);
     let mount = keys.site.kv().replace("kv-", "approle-");
     let must = |method: &str, path: &str, body: Value| access.must(method, path, &body).unwrap();
     must(
@@ -59,7 +59,7 @@ fn a_wrapped_secret_id_is_left_to_the_service() {
     warning  vault token      the secret id is wrapped and opens once, for the service: it was not opened to look further
                               fix: to look further, run doctor with a secret id of its own: `--set keys.vault.secret_id_file=FILE`
     ok       master key       there is a master key
-    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
+    ok       active key pair  key pair SERIAL has been active for 0 days
     "#);
     // It is unopened: whoever opens it now is the first.
     let (status, _) = access
@@ -71,7 +71,7 @@ fn a_wrapped_secret_id_is_left_to_the_service() {
     warning  vault token      the wrapped secret id has expired or was opened: well if it was by the service that runs now, but it does not start once more with it
                               fix: put a new one there before the next start; if the service has not opened it, find out who has; to look further, run doctor with a secret id of its own: `--set keys.vault.secret_id_file=FILE`
     ok       master key       there is a master key
-    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
+    ok       active key pair  key pair SERIAL has been active for 0 days
     "#);
 
     let plain = must("POST", &secret_id, json!({}));
@@ -86,6 +86,6 @@ fn a_wrapped_secret_id_is_left_to_the_service() {
     ok       vault policies   the token has not all that deploy/vault/rotate.hcl allows: key pairs are made with another configuration
     ok       vault policies   the token has not all that deploy/vault/destroy.hcl allows: key pairs are destroyed with another configuration
     ok       key pairs        Vault has the private halves of all pairs (1)
-    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
+    ok       active key pair  key pair SERIAL has been active for 0 days
     "#);
 }

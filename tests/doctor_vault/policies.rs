@@ -4,7 +4,7 @@ use crypt_keeper_test_services::{VaultAccess, openbao};
 use insta::assert_snapshot;
 use serde_json::json;
 
-use crate::desk::{hand, in_kv, of_vault};
+use crate::desk::{hand, in_kv, in_kv_with_shared_pairs, of_vault};
 
 /// A token with one policy, written for this test.
 fn token_of(access: &VaultAccess, name: &str, policy: &str) -> String {
@@ -20,7 +20,7 @@ fn token_of(access: &VaultAccess, name: &str, policy: &str) -> String {
 #[test]
 fn a_service_that_only_serves_is_told_what_is_left_to_others() {
     let Some(access) = openbao() else { return };
-    let (keys, mut installation) = in_kv(&access);
+    let (keys, mut installation) = in_kv_with_shared_pairs(&access);
     keys.hand_token(&mut installation, &["serve"]);
     assert_snapshot!(of_vault(&keys, &installation), @r#"
     ok       vault            Vault at ADDRESS answers, unsealed, in version VERSION
@@ -32,7 +32,7 @@ fn a_service_that_only_serves_is_told_what_is_left_to_others() {
                               fix: deploy/vault/rotate.hcl has the line: `path "kv/data/crypt-keeper/keys/*" { capabilities = [.., "create"] }`; write that policy to Vault anew (`vault policy write`), and attach it to the service's role
     ok       vault policies   the token has not all that deploy/vault/destroy.hcl allows: key pairs are destroyed with another configuration
     ok       key pairs        Vault has the private halves of all pairs (1)
-    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
+    ok       active key pair  key pair SERIAL has been active for 0 days
     "#);
     installation.set("KEYS__ROTATE_AFTER", "never");
     assert_snapshot!(of_vault(&keys, &installation), @r#"
@@ -44,7 +44,7 @@ fn a_service_that_only_serves_is_told_what_is_left_to_others() {
     ok       vault policies   the token has not all that deploy/vault/rotate.hcl allows: key pairs are made with another configuration
     ok       vault policies   the token has not all that deploy/vault/destroy.hcl allows: key pairs are destroyed with another configuration
     ok       key pairs        Vault has the private halves of all pairs (1)
-    ok       active key pair  key pair SERIAL wraps for scope partition:0:MONTH
+    ok       active key pair  key pair SERIAL has been active for 0 days
     "#);
 }
 
