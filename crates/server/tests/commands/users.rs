@@ -110,7 +110,7 @@ fn a_user_has_a_retention_class_of_his_own_or_none() {
         "user list",
         "user set-retention alice --none",
         "user list",
-        "audit list",
+        "audit list --action user.retention_set",
     ]), @"
     $ crypt-keeper user list
     NAME  STATE  RETENTION  CREATED  ID
@@ -122,14 +122,10 @@ fn a_user_has_a_retention_class_of_his_own_or_none() {
     NAME  STATE  RETENTION  CREATED  ID
     alice  active  -  [time]  [id]
     bob  active  long  [time]  [id]
-    $ crypt-keeper audit list
+    $ crypt-keeper audit list --action user.retention_set
     AT  ACTION  BY  FROM  ON
     [time]  user.retention_set  (operator)  -  user alice
     [time]  user.retention_set  (operator)  -  user bob
-    [time]  user.created  (operator)  -  user bob
-    [time]  user.created  (operator)  -  user alice
-    [time]  key_pair.created  (operator)  -  key pair [serial]
-    [time]  key_pair.activated  (operator)  -  key pair [serial]
     ");
 }
 
