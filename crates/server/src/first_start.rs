@@ -69,8 +69,8 @@ impl FirstStart {
         Ok(Some(first_start))
     }
 
-    /// Makes the key pair of the scope, user, API key and profile, as far as they are not there, and ends the first
-    /// start.
+    /// Makes the key pair of the scope, user, API key and profile, as far as they are not there, and
+    /// ends the first start.
     ///
     /// # Errors
     /// [`StartError::Act`], [`StartError::File`].

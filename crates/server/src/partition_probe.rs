@@ -32,14 +32,14 @@ impl Probe for PartitionProbe {
             source: Some(Box::new(error)),
         })?;
         let ahead = KeepUpPartitions::ahead(&self.retention, &entries, self.clock.now());
+        if !KeepUpPartitions::is_behind(&ahead) {
+            return Ok(Condition::Good);
+        }
         let behind: Vec<String> = ahead
             .into_iter()
             .filter(|(_, count)| *count < KeepUpPartitions::ENOUGH)
             .map(|(class, count)| format!("class {class} has {count}"))
             .collect();
-        if behind.is_empty() {
-            return Ok(Condition::Good);
-        }
         Ok(Condition::Degraded(format!(
             "fewer than {} partitions are made ahead: {}; no instance runs jobs, or they fail \
              (`crypt-keeper partitions list` shows what there is)",

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crypt_keeper_domain::Error;
-use crypt_keeper_domain::model::{CallContext, KeyPair, Partition, RetentionClasses};
-use crypt_keeper_domain::ports::Partitions;
+use crypt_keeper_domain::model::{CallContext, KeyPair, Partition};
 use crypt_keeper_domain::usecase::{
     CountDocuments, DestroyKeys, EnsureKeyPair, ExpirePartitions, ExpiredPartitions,
     KeepUpPartitions, KeptPartitions, RetirePartitionPairs, ScheduleDestruction, ScopePolicy,
@@ -98,8 +97,6 @@ impl PartitionMetrics {
 /// The job.
 #[derive(Debug)]
 pub struct PartitionUpkeep {
-    partitions: Arc<dyn Partitions>,
-    retention: RetentionClasses,
     keep_up: KeepUpPartitions,
     expire: ExpirePartitions,
     sweep: SweepDocuments,
@@ -117,8 +114,6 @@ impl PartitionUpkeep {
         metrics: PartitionMetrics,
     ) -> Self {
         Self {
-            partitions: Arc::clone(&stores.partitions),
-            retention: settings.retention.clone(),
             keep_up: keep_up_partitions(ports, stores, settings),
             expire: expire_partitions(ports, stores),
             sweep: SweepDocuments {
@@ -171,12 +166,11 @@ impl PartitionUpkeep {
 
     async fn make_ahead(&self, call: &CallContext) {
         match self.keep_up.run(call).await {
-            Ok(kept) => self.tell_made(&kept),
-            Err(error) => self.failed(&error, "cannot know which partitions are there"),
-        }
-        match self.partitions.list_partitions().await {
-            Ok(entries) => {
-                for (class, count) in KeepUpPartitions::ahead(&self.retention, &entries, call.at) {
+            Ok(kept) => {
+                self.tell_made(&kept);
+                let ahead =
+                    KeepUpPartitions::ahead(&self.keep_up.retention, &kept.entries, call.at);
+                for (class, count) in ahead {
                     let labels = ClassLabels {
                         retention_class: class.number(),
                     };
@@ -184,7 +178,7 @@ impl PartitionUpkeep {
                     self.metrics.ahead.get_or_create(&labels).set(count);
                 }
             }
-            Err(error) => self.failed(&error.into(), "cannot count the partitions ahead"),
+            Err(error) => self.failed(&error, "cannot know which partitions are there"),
         }
     }
 

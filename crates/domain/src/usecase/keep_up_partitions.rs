@@ -25,6 +25,8 @@ pub struct KeepUpPartitions {
 /// What was made.
 #[derive(Debug, Default)]
 pub struct KeptPartitions {
+    /// Every partition there is now.
+    pub entries: Vec<PartitionEntry>,
     /// Partitions that were not there before.
     pub made: Vec<Partition>,
     /// Partitions that were given their key pair.
@@ -51,13 +53,14 @@ impl KeepUpPartitions {
     /// there.
     pub async fn run(&self, context: &CallContext) -> Result<KeptPartitions, Error> {
         require(context, Scopes::ADMINISTRATION)?;
-        let there = self.partitions.list_partitions().await?;
-        let mut kept = KeptPartitions::default();
+        let mut kept = KeptPartitions {
+            entries: self.partitions.list_partitions().await?,
+            ..KeptPartitions::default()
+        };
         for policy in self.retention.policies() {
             for partition in due(policy.class, context.at) {
-                let entry = there.iter().find(|entry| entry.partition == partition);
-                let done = self.keep_up(context, policy, partition, entry, &mut kept);
-                if let Err(error) = done.await {
+                let done = self.keep_up(context, policy, partition, &mut kept).await;
+                if let Err(error) = done {
                     kept.failures.push((partition, error));
                 }
             }
@@ -70,7 +73,6 @@ impl KeepUpPartitions {
         context: &CallContext,
         policy: &RetentionPolicy,
         partition: Partition,
-        entry: Option<&PartitionEntry>,
         kept: &mut KeptPartitions,
     ) -> Result<(), Error> {
         let begins_soon = partition.starts_at() <= context.at.plus(Self::SOON);
@@ -79,14 +81,21 @@ impl KeepUpPartitions {
         } else {
             Lifetime::SHORTEST
         };
-        if entry.is_none_or(|entry| entry.lifetime < lifetime) {
-            let ensure = self
-                .partitions
-                .ensure_partition(partition, lifetime, context.at);
-            ensure.await?;
-        }
-        if entry.is_none() {
-            kept.made.push(partition);
+        let there = kept
+            .entries
+            .iter_mut()
+            .find(|entry| entry.partition == partition);
+        let ensure = || {
+            self.partitions
+                .ensure_partition(partition, lifetime, context.at)
+        };
+        match there {
+            Some(entry) if entry.lifetime >= lifetime => {}
+            Some(entry) => *entry = ensure().await?,
+            None => {
+                kept.entries.push(ensure().await?);
+                kept.made.push(partition);
+            }
         }
         if let Some(first_pair) = &self.first_pair {
             let scope = Scope::Partition(partition);

@@ -78,7 +78,7 @@ async fn make_partitions(
         if store.find_partition(partition).await?.is_some() {
             continue;
         }
-        let least = Lifetime::limited(Lifetime::MIN).unwrap_or(Lifetime::UNLIMITED);
+        let least = Lifetime::SHORTEST;
         store.ensure_partition(partition, least, now).await?;
         made.push(format!("partition {partition}"));
     }

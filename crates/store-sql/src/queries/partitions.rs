@@ -246,7 +246,7 @@ pub(in super::super) async fn make_first(store: &Store) -> Result<(), StoreError
         .read(move |conn| async move { Ok(dialect::now(conn).await?) }.boxed())
         .await?;
     // Whoever puts a document into one says how long it lives.
-    let least = Lifetime::limited(Lifetime::MIN).unwrap_or(Lifetime::UNLIMITED);
+    let least = Lifetime::SHORTEST;
     let mut partition = Some(Partition::at(RetentionClass::DEFAULT, now));
     for _ in 0..MADE_AHEAD {
         if let Some(one) = partition {
