@@ -12,6 +12,8 @@ use crate::store::Core;
 
 /// How long one waits for a table to go. What is being deleted goes in any case.
 const GONE_WITHIN: Duration = Duration::from_secs(20);
+/// How soon one looks again, first and at most: twice as long from one time to the next.
+const LOOK_AFTER: Duration = Duration::from_millis(10);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 impl Core {
@@ -31,6 +33,7 @@ impl Calls {
     /// nothing holds it up, and whoever reads it may find a row of it for some seconds.
     pub(crate) async fn delete_table(&self, table: &str) -> Result<(), CallError> {
         let deadline = Instant::now() + GONE_WITHIN;
+        let mut pause = LOOK_AFTER;
         loop {
             let status = match self.describe(table).await? {
                 None => return Ok(()),
@@ -58,7 +61,8 @@ impl Calls {
                     detail: Some(waited),
                 });
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOK_EVERY);
         }
     }
 }

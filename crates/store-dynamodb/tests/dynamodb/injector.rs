@@ -102,8 +102,15 @@ impl Injector {
 
     /// How many calls of `operation` have come since the last time this was asked.
     pub(crate) fn seen(&self, operation: &str) -> usize {
-        let seen = std::mem::take(&mut self.plan.lock().unwrap().seen);
-        seen.iter().filter(|one| *one == operation).count()
+        self.all_seen()
+            .iter()
+            .filter(|one| *one == operation)
+            .count()
+    }
+
+    /// The operations of all calls that have come since the last time this was asked, in order.
+    pub(crate) fn all_seen(&self) -> Vec<String> {
+        std::mem::take(&mut self.plan.lock().unwrap().seen)
     }
 
     /// Whether everything that was planned has happened.

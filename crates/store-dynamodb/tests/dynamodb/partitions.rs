@@ -228,6 +228,45 @@ async fn a_drop_that_is_held_up_goes_on() {
     site.remove().await;
 }
 
+/// What a drop asks of DynamoDB does not grow with what the partition holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drop_asks_the_same_of_few_documents_and_of_many() {
+    let Some(site) = Site::new().await else {
+        return;
+    };
+    let scene = Scene::new(&site);
+    let alice = scene.user("alice").await;
+    let pair = scene.pair(Scope::Shared, KeyState::Active).await;
+    let injector = Injector::start(site.upstream());
+    let mut asked = Vec::new();
+    for (class, documents) in [(3, 1), (4, 60)] {
+        let mut partition = None;
+        for _ in 0..documents {
+            let id = scene
+                .make
+                .document_id(RetentionClass::new(class), scene.make.at());
+            let document = scene.make.document_with_id(id, alice.id, &pair);
+            scene.insert(&document).await;
+            partition = Some(id.partition());
+        }
+        let partition = partition.expect("a document");
+        for to in WAY {
+            advance(&site, &scene, partition, to).await;
+        }
+        let store = site.through(injector.address());
+        injector.all_seen();
+        store.drop_partition(partition).await.unwrap();
+        let mut calls = injector.all_seen();
+        // How often one looks whether the table is gone is a matter of the server's time.
+        calls.dedup();
+        asked.push(calls);
+    }
+    assert_eq!(asked[0], asked[1]);
+    assert!(asked[0].contains(&"DeleteTable".to_owned()), "{asked:?}");
+    assert!(asked[0].len() < 8, "{asked:?}");
+    site.remove().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_foreign_table_in_a_partition_s_place_is_refused_in_words() {
     let Some(site) = Site::new().await else {

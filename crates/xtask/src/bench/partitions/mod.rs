@@ -2,6 +2,7 @@
 //! and how fast an installation is copied.
 
 mod copied;
+mod files;
 mod sizes;
 
 use crypt_keeper_test_services::{DynamoDb, DynamoDbOptions};
@@ -29,6 +30,10 @@ pub(super) fn measure(bench: &Bench) -> Result<Measured> {
         "few: ms",
         "many: ms",
         "many to few",
+        "few: files alone ms",
+        "many: files alone ms",
+        "few: the rest ms",
+        "many: the rest ms",
     ]);
     let mut listed = Table::new(&[
         "database",
@@ -70,7 +75,18 @@ pub(super) fn measure(bench: &Bench) -> Result<Measured> {
             cells.extend(figures);
             cells
         };
-        dropped.row(&named(&[name], both(few.dropped, many.dropped)));
+        let mut drops = named(&[name], both(few.dropped, many.dropped));
+        drops.extend(match (few.files, many.files) {
+            (Some(of_few), Some(of_many)) => [
+                of_few,
+                of_many,
+                few.dropped - of_few,
+                many.dropped - of_many,
+            ]
+            .map(|figure| format!("{figure:.1}")),
+            _ => Default::default(),
+        });
+        dropped.row(&drops);
         listed.row(&named(&[name, "one's own"], both(few.owned, many.owned)));
         listed.row(&named(
             &[name, "what one may read"],
@@ -107,9 +123,10 @@ pub(super) fn measure(bench: &Bench) -> Result<Measured> {
     let text = format!(
         "Each partition is one day of a retention class, seeded at once and dropped through the \
          store's own API; every document has one entry. Few are dropped {} times, \
-         many {} times on PostgreSQL and once on the others: medians. DynamoDB Local keeps its \
-         tables in memory and takes some hundred documents a second, so both are fewer there; how \
-         long it takes to delete a table says nothing of Amazon's.\n\n{}\n\
+         many {} times on PostgreSQL and once on the others: medians. Files alone: files of as many \
+         bytes as a drop of PostgreSQL gives back, truncated and unlinked on the same disk. \
+         DynamoDB Local keeps its tables in memory and takes some hundred documents a second, so \
+         both are fewer there; how long it takes to delete a table says nothing of Amazon's.\n\n{}\n\
          Pages of 50 from all over the partition, one after the other, through the store's own \
          API: medians.\n\n{}\n\
          `crypt-keeper copy --without-objects` to an empty target, from its start to its end: users, \

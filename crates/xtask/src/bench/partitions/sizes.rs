@@ -6,6 +6,7 @@ use super::super::plan::median;
 use super::super::report::rate;
 use super::super::service::Service;
 use super::super::{Bench, seed};
+use super::files;
 use crate::step::{Result, tell};
 
 /// The class of the partitions: one of a day each, which no service here uses.
@@ -26,6 +27,8 @@ pub(super) struct Found {
 pub(super) struct Size {
     pub(super) documents: u64,
     pub(super) dropped: f64,
+    /// What the file system alone takes to give as many bytes back; on PostgreSQL.
+    pub(super) files: Option<f64>,
     /// A page of what a user has uploaded.
     pub(super) owned: f64,
     /// A page of what a user may read.
@@ -87,7 +90,7 @@ impl Site<'_> {
     }
 
     fn measure(&mut self, count: u64, drops: usize) -> Result<Size> {
-        let mut dropped = Vec::new();
+        let (mut dropped, mut files) = (Vec::new(), Vec::new());
         let (mut owned, mut visible) = (0.0, 0.0);
         for turn in 0..drops {
             let (partition, begins) = self.next_day();
@@ -107,11 +110,20 @@ impl Site<'_> {
                 owned = self.list(&partition, "owned")?;
                 visible = self.list(&partition, "visible")?;
             }
-            dropped.push(self.number("drop-partition", &[&partition])?);
+            let drop = || self.number("drop-partition", &[&partition]);
+            if matches!(self.database(), Database::Postgres(_)) {
+                let (before, folder) = files::taken(self.database())?;
+                dropped.push(drop()?);
+                let (after, _) = files::taken(self.database())?;
+                files.push(files::give_back(&folder, before.saturating_sub(after))?);
+            } else {
+                dropped.push(drop()?);
+            }
         }
         Ok(Size {
             documents: count,
             dropped: median(dropped),
+            files: (!files.is_empty()).then(|| median(files)),
             owned,
             visible,
         })
