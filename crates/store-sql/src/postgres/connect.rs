@@ -196,14 +196,16 @@ impl Connector {
                  SET jit = off;"
             }
             // Rows are found by their keys, from the first on: a plan made while the tables were
-            // small must still be right when they are large.
+            // small must still be right when they are large. Joins are made in the order in which
+            // they are written: so are rows locked.
             Purpose::GatheredLookups => {
                 "SET statement_timeout = '8s';
                  SET plan_cache_mode = force_generic_plan;
                  SET jit = off;
                  SET enable_seqscan = off;
                  SET enable_hashjoin = off;
-                 SET enable_mergejoin = off;"
+                 SET enable_mergejoin = off;
+                 SET join_collapse_limit = 1;"
             }
         });
         if let Some(schema) = self.0.schema {

@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 
 use super::arrays::Arrays;
 use super::audit_arrays::AuditArrays;
+use super::span::Span;
 use super::{Gather, index, number};
 use crate::batch::Answers;
 use crate::postgres::Conn;
@@ -38,15 +39,21 @@ impl Request {
 
 /// Records releases, if everything still allows them.
 ///
-/// Every row that decides is locked FOR SHARE in the statement that decides. At READ COMMITTED
-/// (PostgreSQL's documentation, 13.2.1) a row that somebody else has changed since the statement
-/// began is waited for, read anew, and judged anew; one that was deleted is gone. Whoever changes
-/// one of them later waits for our commit. So nothing that was acknowledged before our commit was
-/// overlooked, and what comes after it is after the release.
+/// Every row that decides is locked FOR SHARE in the statement that decides, each by a subquery of
+/// its own. At READ COMMITTED (PostgreSQL's documentation, 13.2.1) a row that somebody else has
+/// changed since the statement began is waited for, read anew, and judged anew by the subquery's
+/// `WHERE`; one that was deleted is gone. Whoever changes one of them later waits for our commit. So
+/// nothing that was acknowledged before our commit was overlooked, and what comes after it is after
+/// the release. A request that is refused may have locked some of its rows until then, too: those
+/// up to the one that refuses it.
 ///
 /// Documents are locked in the order of their keys, as by whoever changes several of them in one
 /// transaction, and a document before its entries, as by whoever removes it: so nobody waits in a
-/// circle. Rows of one join are locked in the order in which `FROM` and `FOR SHARE` name the tables.
+/// circle. Rows are locked as the joins come to them: in the order in which they are written, which
+/// the connection has the planner keep ([`Purpose::GatheredLookups`]).
+///
+/// Partitions outside of the batch's [`Span`] are left out when it begins. A list of every table
+/// whose rows may be locked stays in the plan; they are not searched, nor are their indexes opened.
 pub(super) struct RecordRelease;
 
 impl Gather for RecordRelease {
@@ -73,6 +80,7 @@ impl Gather for RecordRelease {
 /// One element for each request and principal, and the audit entries, one for each request.
 #[derive(QueryId, Default)]
 pub(super) struct Statement {
+    span: Span,
     numbers: Vec<i64>,
     classes: Vec<i16>,
     ids: Vec<SqlUuid>,
@@ -91,6 +99,7 @@ impl Statement {
         for (at, request) in batch.iter().enumerate() {
             let (release, (class, id)) = (&request.release, request.key);
             statement.audit.push(&request.audit);
+            statement.span.include(request.key);
             for principal in &release.principals {
                 statement.numbers.push(number(at));
                 statement.classes.push(class);
@@ -113,7 +122,10 @@ impl Query for Statement {
 
 impl QueryFragment<Pg> for Statement {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH asked AS MATERIALIZED (SELECT * FROM unnest(");
+        out.push_sql(
+            "WITH allowed AS MATERIALIZED (\
+               SELECT asked.n FROM (SELECT * FROM unnest(",
+        );
         let mut arrays = Arrays::new(out.reborrow());
         arrays.bind::<BigInt, _>(&self.numbers)?;
         arrays.bind::<SmallInt, _>(&self.classes)?;
@@ -125,30 +137,43 @@ impl QueryFragment<Pg> for Statement {
         arrays.bind::<Text, _>(&self.api_keys)?;
         arrays.bind::<Timestamp, _>(&self.moments)?;
         out.push_sql(
-            ") AS a (n, class, id, kind, principal, need, user_id, api_key, at)), \
-             allowed AS MATERIALIZED (\
-               SELECT asked.n FROM asked \
-               JOIN documents d ON d.retention_class = asked.class AND d.id = asked.id \
-               JOIN entries e ON e.retention_class = asked.class AND e.document_id = asked.id \
-                 AND e.principal_kind = asked.kind AND e.principal_id = asked.principal \
-               JOIN key_pairs p ON p.serial = d.key_serial \
-               JOIN users u ON u.id = asked.user_id \
-               JOIN api_keys k ON k.id = asked.api_key \
-               WHERE (e.rights & asked.need) = asked.need \
-                 AND (e.expires_at IS NULL OR asked.at < e.expires_at) \
-                 AND d.state IN (",
+            ") AS a (n, class, id, kind, principal, need, user_id, api_key, at) \
+                 ORDER BY class, id) AS asked \
+               CROSS JOIN LATERAL (\
+                 SELECT retention_class, id, key_serial, wrap_algorithm FROM documents \
+                 WHERE retention_class = asked.class AND id = asked.id AND ",
         );
+        self.span.bind(&mut out, "retention_class", "id")?;
+        out.push_sql(" AND state IN (");
         out.push_sql(RELEASABLE_DOCUMENTS);
         out.push_sql(
-            ") AND (d.hold OR d.expires_at IS NULL OR asked.at < d.expires_at) \
-                 AND p.algorithm = d.wrap_algorithm AND p.state IN (",
+            ") AND (hold OR expires_at IS NULL OR asked.at < expires_at) \
+                 OFFSET 0 FOR SHARE) AS d \
+               CROSS JOIN LATERAL (\
+                 SELECT FROM entries \
+                 WHERE retention_class = d.retention_class AND document_id = d.id \
+                   AND principal_kind = asked.kind AND principal_id = asked.principal AND ",
+        );
+        self.span.bind(&mut out, "retention_class", "document_id")?;
+        out.push_sql(
+            " AND (rights & asked.need) = asked.need \
+                   AND (expires_at IS NULL OR asked.at < expires_at) \
+                 OFFSET 0 FOR SHARE) AS e \
+               CROSS JOIN LATERAL (\
+                 SELECT FROM key_pairs \
+                 WHERE serial = d.key_serial AND algorithm = d.wrap_algorithm AND state IN (",
         );
         out.push_sql(RELEASING_PAIRS);
+        // Users have any number of keys: the key's own index is the one to go by.
         out.push_sql(
-            ") AND u.state = 'active' \
-                 AND k.user_id = asked.user_id AND k.revoked_at IS NULL \
-                 AND (k.expires_at IS NULL OR asked.at < k.expires_at) \
-               ORDER BY asked.class, asked.id FOR SHARE OF d, e, p, u, k), \
+            ") OFFSET 0 FOR SHARE) AS p \
+               CROSS JOIN LATERAL (\
+                 SELECT FROM users WHERE id = asked.user_id AND state = 'active' \
+                 OFFSET 0 FOR SHARE) AS u \
+               JOIN LATERAL (\
+                 SELECT user_id FROM api_keys WHERE id = asked.api_key AND revoked_at IS NULL \
+                   AND (expires_at IS NULL OR asked.at < expires_at) \
+                 OFFSET 0 FOR SHARE) AS k ON k.user_id = asked.user_id), \
              recorded AS (INSERT INTO audit (",
         );
         out.push_sql(AuditArrays::COLUMNS);
