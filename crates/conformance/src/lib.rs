@@ -43,6 +43,7 @@ pub mod metadata_store;
 pub mod metadata_transfer;
 pub mod object_copy;
 pub mod outage;
+pub mod partition_transfer;
 pub mod partitions;
 pub mod private_keys;
 pub mod row_locks;

@@ -9,8 +9,8 @@ use crypt_keeper_conformance::{
     ObjectCopyHarness, Outage, PrivateKeysHarness, StoreHarness, SweepHarness, TransferHarness,
     accounts_laws, audit_log_laws, blob_outage_laws, blob_store_laws, expiry_laws,
     hold_transfer_laws, holds_laws, key_registry_laws, key_vault_laws, metadata_store_laws,
-    metadata_transfer_laws, object_copy_laws, partitions_laws, private_keys_laws,
-    private_keys_outage_laws, row_lock_laws, store_outage_laws, sweeps_laws,
+    metadata_transfer_laws, object_copy_laws, partition_transfer_laws, partitions_laws,
+    private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws, sweeps_laws,
 };
 use crypt_keeper_domain::memory::{
     Fault, ManualClock, MemoryBlobs, MemoryPrivateKeys, MemoryStore, MemoryVault, SeededEntropy,
@@ -244,6 +244,7 @@ metadata_transfer_laws!(store());
 expiry_laws!(store());
 holds_laws!(store());
 hold_transfer_laws!(store());
+partition_transfer_laws!(store());
 partitions_laws!(store());
 row_lock_laws!(store());
 sweeps_laws!(store());

@@ -7,7 +7,8 @@ use super::key_registry::another_is_active;
 use super::metadata_store::pair_of;
 use super::store::{Place, Rows};
 use crate::model::{
-    ApiKey, AuditEntry, DocumentId, Hold, KeyPair, Page, PageRequest, Record, User,
+    ApiKey, AuditEntry, DocumentId, Hold, KeyPair, Page, PageRequest, PartitionEntry,
+    PartitionState, Record, User,
 };
 use crate::ports::{DocumentWithEntries, HoldTransfer, MetadataTransfer, PutOutcome, StoreError};
 
@@ -44,6 +45,15 @@ impl MetadataTransfer for MemoryStore {
         Ok(Page::cut(items, page.limit, |one: &DocumentWithEntries| {
             one.document.id
         }))
+    }
+
+    async fn put_partitions(
+        &self,
+        partitions: &[PartitionEntry],
+    ) -> Result<Vec<PutOutcome>, StoreError> {
+        let mut rows = self.rows()?;
+        let put = |put: &PartitionEntry| put_partition(&mut rows, put);
+        Ok(partitions.iter().map(put).collect())
     }
 
     async fn put_documents(
@@ -107,6 +117,26 @@ impl HoldTransfer for MemoryStore {
 fn unchanged(is_same: bool) -> PutOutcome {
     if is_same {
         PutOutcome::Unchanged
+    } else {
+        PutOutcome::Differs
+    }
+}
+
+fn put_partition(rows: &mut Rows, put: &PartitionEntry) -> PutOutcome {
+    let Some(there) = rows.partitions.get_mut(&put.partition) else {
+        rows.partitions.insert(put.partition, *put);
+        return PutOutcome::Stored;
+    };
+    if there.says_the_same_as(put) {
+        return PutOutcome::Unchanged;
+    }
+    if there.state == PartitionState::Open && put.state < PartitionState::Dropped {
+        there.lifetime = there.lifetime.max(put.lifetime);
+        there.state = put.state;
+        there.closed_at = put.closed_at;
+    }
+    if there.says_the_same_as(put) {
+        PutOutcome::Stored
     } else {
         PutOutcome::Differs
     }

@@ -105,6 +105,8 @@ named! {
         KeyPairDestroyed = "key_pair.destroyed",
         /// A key pair changed its state in another way: it was rotated out.
         KeyPairChanged = "key_pair.changed",
+        /// Another installation was copied into this one, and both were compared.
+        InstallationCopied = "installation.copied",
         /// A new master key goes first into the ring: it seals from then on.
         MasterKeyAdded = "master_key.added",
         /// Private halves are about to be sealed under the first master key of the ring.

@@ -59,6 +59,22 @@ impl PartitionEntry {
         self.partition.expires_at(self.lifetime)
     }
 
+    /// Whether both say the same of one partition; when each was made does not count.
+    #[must_use]
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let Self {
+            partition,
+            state,
+            lifetime,
+            made_at: _,
+            closed_at,
+        } = other;
+        self.partition == *partition
+            && self.state == *state
+            && self.lifetime == *lifetime
+            && self.closed_at == *closed_at
+    }
+
     /// Whether all of its documents have expired at `at`, and the grace has passed.
     #[must_use]
     pub fn is_expired(&self, at: Timestamp) -> bool {

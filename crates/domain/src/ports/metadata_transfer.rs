@@ -4,18 +4,20 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::model::{
-    ApiKey, AuditEntry, Document, DocumentId, Entry, KeyPair, Page, PageRequest, User,
+    ApiKey, AuditEntry, Document, DocumentId, Entry, KeyPair, Page, PageRequest, PartitionEntry,
+    User,
 };
 
 /// Moves rows between metadata stores as they are: in every state, with every date and version, from
 /// any time. It is an optional power beside [`MetadataStore`](super::MetadataStore) and the other
 /// ports of the store, which make new things and refuse old ones.
 ///
-/// It puts what is missing, and never overwrites: so it may be repeated, by any number at once, and
+/// It puts what is missing, and never overwrites, but that a partition goes on its way: so it may be repeated, by any number at once, and
 /// goes on where it was interrupted. A row stands for an act of long ago, so no record is written
 /// for it; the records are rows themselves.
 ///
-/// Laws, each a test of `crypt_keeper_conformance::metadata_transfer`:
+/// Laws, each a test of `crypt_keeper_conformance::metadata_transfer`, or those of partitions of
+/// `partition_transfer`:
 /// - `copied_documents_survive`: every column, in every state, of any age, with all entries, under
 ///   a key pair in any state.
 /// - `documents_are_walked_with_their_entries`, each once, whatever the pages.
@@ -23,6 +25,10 @@ use crate::model::{
 /// - `a_document_is_copied_with_all_of_its_entries`, however many, or not at all.
 /// - `copied_pairs_survive` in every state, and one active pair of a scope and algorithm is enough.
 /// - `copied_users_and_api_keys_survive`: their limits hold for what is new alone.
+/// - `copied_partitions_survive` in every state, with their lifetimes, whatever class they are of.
+/// - `a_copied_partition_only_ever_goes_on`: one that is open goes as far as the one put; no other
+///   is changed.
+/// - `a_copied_partition_takes_its_documents` also if it is closed, until its rows are gone.
 /// - `copied_audit_entries_survive`, and what they tell of documents that were rewrapped counts.
 #[async_trait]
 pub trait MetadataTransfer: Debug + Send + Sync + 'static {
@@ -38,8 +44,21 @@ pub trait MetadataTransfer: Debug + Send + Sync + 'static {
         page: &PageRequest<DocumentId>,
     ) -> Result<Page<DocumentWithEntries, DocumentId>, StoreError>;
 
+    /// Puts partitions into the catalogue as they are, in whatever state, each with the place of its
+    /// documents unless its rows are [gone](crate::model::PartitionState::Dropped). One that is
+    /// there and open takes on the state and the longer lifetime of the one put, since nobody may
+    /// be let in to what was refused already; but not that its rows are gone. When a partition was
+    /// made is put, and not compared.
+    ///
+    /// # Errors
+    /// As of [`ensure_partition`](super::Partitions::ensure_partition).
+    async fn put_partitions(
+        &self,
+        partitions: &[PartitionEntry],
+    ) -> Result<Vec<PutOutcome>, StoreError>;
+
     /// Puts documents, each with its whole access list and its record as one fact. Their key pairs
-    /// must be there, and whatever their partition needs.
+    /// and partitions must be there; a partition that is closed takes them, too.
     ///
     /// On an error some or none are there, and repeating them is harmless; so in all puts.
     ///

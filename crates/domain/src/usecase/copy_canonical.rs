@@ -5,7 +5,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::copy_report::RowsDigest;
 use crate::model::{
-    Actor, ApiKey, AuditEntry, Document, Entry, Hold, KeyPair, Principal, Timestamp, User,
+    Actor, ApiKey, AuditEntry, Document, Entry, Hold, KeyPair, PartitionEntry, Principal,
+    Timestamp, User,
 };
 use crate::ports::DocumentWithEntries;
 
@@ -95,6 +96,24 @@ impl Canonical {
             .time(key.created_at)
             .maybe_time(key.expires_at)
             .maybe_time(key.revoked_at)
+    }
+
+    /// When it was made is left out: a target makes some itself, with its tables.
+    pub(super) fn partition(entry: &PartitionEntry) -> Self {
+        let PartitionEntry {
+            partition,
+            state,
+            lifetime,
+            made_at: _,
+            closed_at,
+        } = entry;
+        Self::default()
+            .text(&partition.to_string())
+            .text(state.as_str())
+            .maybe(lifetime.limit(), |row, length| {
+                row.bytes(&length.as_secs().to_be_bytes())
+            })
+            .maybe_time(*closed_at)
     }
 
     pub(super) fn document(whole: &DocumentWithEntries, wrap: Wrap) -> Self {

@@ -119,20 +119,18 @@ fn place(side: &CopySide, held: bool) -> &dyn MetadataTransfer {
     }
 }
 
-/// Before its documents are put, a partition must be there. It lives as long as in the source.
+/// Before its documents are put, a partition must be there. All of the source's are, unless one was
+/// made there since, or its catalogue has lost it: nobody knows then how long it is to live.
 async fn make_partitions(copying: &Copying, rows: &[DocumentWithEntries]) -> Result<(), Error> {
-    let Some(partitions) = &copying.target.partitions else {
-        return Ok(());
-    };
     let needed: HashSet<_> = rows.iter().map(|row| row.document.id.partition()).collect();
+    let target = &copying.target.partitions;
     for partition in needed {
-        let known = match &copying.source.partitions {
-            Some(source) => source.find_partition(partition).await?,
-            None => None,
-        };
-        let lifetime = known.map_or(Lifetime::UNLIMITED, |entry| entry.lifetime);
-        let at = copying.context.at;
-        partitions.ensure_partition(partition, lifetime, at).await?;
+        if target.find_partition(partition).await?.is_none() {
+            let known = copying.source.partitions.find_partition(partition).await?;
+            let lifetime = known.map_or(Lifetime::UNLIMITED, |entry| entry.lifetime);
+            let at = copying.context.at;
+            target.ensure_partition(partition, lifetime, at).await?;
+        }
     }
     Ok(())
 }

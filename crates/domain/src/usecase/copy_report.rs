@@ -13,6 +13,8 @@ pub enum CopiedKind {
     Users,
     /// API keys: their digests.
     ApiKeys,
+    /// The catalogue of time partitions, in every state.
+    Partitions,
     /// Documents with their access lists.
     Documents,
     /// The copies of documents that legal holds keep.
@@ -25,10 +27,11 @@ pub enum CopiedKind {
 
 impl CopiedKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::KeyPairs,
         Self::Users,
         Self::ApiKeys,
+        Self::Partitions,
         Self::Documents,
         Self::HeldDocuments,
         Self::Holds,
@@ -42,6 +45,7 @@ impl CopiedKind {
             Self::KeyPairs => "key pairs",
             Self::Users => "users",
             Self::ApiKeys => "API keys",
+            Self::Partitions => "partitions",
             Self::Documents => "documents",
             Self::HeldDocuments => "held documents",
             Self::Holds => "legal holds",
@@ -49,10 +53,11 @@ impl CopiedKind {
         }
     }
 
-    /// Whether the target may have rows of its own: what it did itself, and by which key pairs.
+    /// Whether the target may have rows of its own: what it did itself, and by which key pairs; and
+    /// partitions that it has made ahead.
     #[must_use]
     pub const fn may_have_others(self) -> bool {
-        matches!(self, Self::KeyPairs | Self::Audit)
+        matches!(self, Self::KeyPairs | Self::Partitions | Self::Audit)
     }
 }
 

@@ -59,20 +59,40 @@ impl Core {
         &self,
         document: &Document,
     ) -> Result<Option<Item>, StoreError> {
+        if self.place == Place::Partitions {
+            let (partition, now) = (document.id.partition(), self.clock.now());
+            self.catalogue
+                .require_open(&self.calls, partition, now)
+                .await?;
+        }
+        self.ready_for_walks(document).await
+    }
+
+    /// The same for a document that comes from another store: its partition may be closed.
+    pub(crate) async fn ready_for_copy(
+        &self,
+        document: &Document,
+    ) -> Result<Option<Item>, StoreError> {
+        if self.place == Place::Partitions {
+            let (partition, now) = (document.id.partition(), self.clock.now());
+            self.catalogue
+                .require_made(&self.calls, partition, now)
+                .await?;
+        }
+        self.ready_for_walks(document).await
+    }
+
+    async fn ready_for_walks(&self, document: &Document) -> Result<Option<Item>, StoreError> {
         let (id, catalogue) = (document.id, &self.catalogue);
         if self.place == Place::Held {
             catalogue.ensure_held(&self.calls, id.class()).await?;
             return Ok(None);
         }
-        let partition = id.partition();
-        catalogue
-            .require_open(&self.calls, partition, self.clock.now())
-            .await?;
         let is_early = document.expires_early && !document.hold;
         let Some(end) = document.expires_at.filter(|_| is_early) else {
             return Ok(None);
         };
-        catalogue.ensure_early(&self.calls, partition).await?;
+        catalogue.ensure_early(&self.calls, id.partition()).await?;
         Ok(Some(early_key(id, end)))
     }
 

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use crypt_keeper_conformance::{
     Harness, HoldHarness, HoldTransferHarness, Outage, StoreHarness, SweepHarness, TransferHarness,
     accounts_laws, audit_log_laws, hold_transfer_laws, holds_laws, key_registry_laws,
-    metadata_store_laws, metadata_transfer_laws, partitions_laws, store_outage_laws, sweeps_laws,
+    metadata_store_laws, metadata_transfer_laws, partition_transfer_laws, partitions_laws,
+    store_outage_laws, sweeps_laws,
 };
 use crypt_keeper_domain::model::Timestamp;
 use crypt_keeper_domain::ports::{
@@ -131,6 +132,7 @@ impl Outage for Remote {
 
 metadata_store_laws!(Site::new());
 metadata_transfer_laws!(Site::new());
+partition_transfer_laws!(Site::new());
 partitions_laws!(Site::new());
 sweeps_laws!(Site::new());
 holds_laws!(Site::new());

@@ -53,6 +53,15 @@ impl PartitionRow {
             table_suffix,
         }
     }
+
+    /// The entry of a partition whose rows are gone.
+    pub(crate) fn without_place(entry: &PartitionEntry) -> Self {
+        Self {
+            state: entry.state.as_str().to_owned(),
+            closed_at: entry.closed_at.map(sql_time),
+            ..Self::open(entry.partition, entry.lifetime, entry.made_at, None)
+        }
+    }
 }
 
 impl TryFrom<&PartitionRow> for PartitionEntry {

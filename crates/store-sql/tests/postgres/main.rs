@@ -36,7 +36,8 @@ use async_trait::async_trait;
 use crypt_keeper_conformance::{
     Harness, Outage, PrivateKeysHarness, StoreHarness, TransferHarness, accounts_laws,
     audit_log_laws, expiry_laws, key_registry_laws, metadata_store_laws, metadata_transfer_laws,
-    partitions_laws, private_keys_laws, private_keys_outage_laws, row_lock_laws, store_outage_laws,
+    partition_transfer_laws, partitions_laws, private_keys_laws, private_keys_outage_laws,
+    row_lock_laws, store_outage_laws,
 };
 use crypt_keeper_domain::model::{DocumentId, RetentionClass, Timestamp};
 use crypt_keeper_domain::ports::{MetadataTransfer, Partitions, PrivateKeys};
@@ -110,6 +111,7 @@ impl TransferHarness for Store {
 }
 
 metadata_store_laws!(store());
+partition_transfer_laws!(store());
 partitions_laws!(store());
 expiry_laws!(store());
 metadata_transfer_laws!(store());

@@ -27,14 +27,15 @@ use teller::Teller;
 
 /// Copy everything into another installation, verify it, and say what was compared
 ///
-/// From the configuration in force to that of another file: users, API keys, key pairs, documents
-/// with their access lists, the audit log, private halves, and objects. From SQLite to PostgreSQL or
-/// DynamoDB, or from any to any. Private halves are sealed under the target's master key, or put into
+/// From the configuration in force to that of another file: users, API keys, key pairs, partitions as
+/// far as each is on its way, documents with their access lists, legal holds, the audit log, private
+/// halves, and objects. From SQLite to PostgreSQL or DynamoDB, or from any to any. Private halves are sealed under the target's master key, or put into
 /// its Vault; where they cannot move (Transit), document keys are wrapped anew.
 ///
 /// The services of both must be stopped. Nothing is overwritten, and the source is only read. It may
 /// be stopped, or killed, at any moment: run again, it goes on where it was. In the end both sides
-/// are read and compared, by count and by SHA-256; the exit code is 0 only if nothing differs.
+/// are read and compared, by count and by SHA-256; the exit code is 0 only if nothing differs, and
+/// the target's audit log says then that the copy is complete.
 ///
 /// The target should be new: give it a database, and a master key, but do not run `setup` first.
 ///
@@ -143,9 +144,13 @@ async fn copy_into(
             None => None,
         }
     };
-    report::tell(&done, moved.as_ref(), objects, copy, output)?;
     let objects_are_whole = moved.is_none_or(|moved| moved.is_whole());
-    if done.is_whole() && objects_are_whole {
+    let is_whole = done.is_whole() && objects_are_whole;
+    if is_whole {
+        use_case.record_completion(&admin.call, &done).await?;
+    }
+    report::tell(&done, moved.as_ref(), objects, copy, output)?;
+    if is_whole {
         Ok(())
     } else {
         Err(Failure::Findings)
@@ -202,7 +207,7 @@ fn side(admin: &Administration) -> CopySide {
         audit: Arc::clone(&stores.audit),
         registry: Arc::clone(&stores.registry),
         transfer: Arc::clone(&stores.transfer),
-        partitions: Some(Arc::clone(&stores.partitions)),
+        partitions: Arc::clone(&stores.partitions),
         holds: CopiedHolds {
             holds: Arc::clone(&stores.holds),
             transfer: Arc::clone(&stores.hold_transfer),
@@ -218,7 +223,7 @@ fn nothing(context: &Context) -> CopySide {
         accounts: Arc::clone(&store) as _,
         audit: Arc::clone(&store) as _,
         registry: Arc::clone(&store) as _,
-        partitions: None,
+        partitions: Arc::clone(&store) as _,
         holds: CopiedHolds {
             holds: Arc::clone(&store) as _,
             transfer: Arc::clone(&store) as _,

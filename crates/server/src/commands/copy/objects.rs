@@ -179,8 +179,8 @@ enum Moved {
     None,
 }
 
-/// Copies the objects of all documents that are neither deleted nor in a partition that is expired,
-/// whose objects go or are gone; and the copies that legal holds keep.
+/// Copies the objects of all documents that are neither deleted nor in a partition whose objects go or
+/// are gone; and the copies that legal holds keep. Those of a closed partition may yet be held.
 pub(super) async fn copy(
     sides: &Sides,
     admin: &Administration,
@@ -191,10 +191,10 @@ pub(super) async fn copy(
     let stores = &admin.stores;
     let partitions = stores.partitions.list_partitions().await;
     let partitions = partitions.map_err(Error::from)?.into_iter();
-    let expired = partitions.filter(|entry| entry.state != PartitionState::Open);
-    let expired: HashSet<Partition> = expired.map(|entry| entry.partition).collect();
+    let emptied = partitions.filter(|entry| entry.state >= PartitionState::Emptying);
+    let emptied: HashSet<Partition> = emptied.map(|entry| entry.partition).collect();
     let walks = [
-        (&stores.transfer, expired),
+        (&stores.transfer, emptied),
         (&stores.held_transfer, HashSet::new()),
     ];
     for (documents, without) in walks {

@@ -138,7 +138,7 @@ fn differences(one: &Compared) -> Vec<String> {
     if let Some(first) = &one.first_other {
         let others = one.others;
         lines.push(if kind.may_have_others() {
-            format!("The target has {others} {kind} of its own: of what it did itself.")
+            format!("The target has {others} {kind} of its own: what it made or did itself.")
         } else {
             format!(
                 "The target has {others} {kind} that the source has not, first {first}: it is no \

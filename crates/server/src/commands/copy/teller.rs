@@ -97,6 +97,11 @@ fn in_words(kind: CopiedKind, why: &NotCopied) -> String {
              left as it is: was `setup` run there? Give the copy a target that it was not run on"
                 .to_owned()
         }
+        NotCopied::Differs if kind == CopiedKind::Partitions => {
+            "the target's is further on its way, or lives longer: something has worked on the target. \
+             It was left as far as it is: give the copy a new target"
+                .to_owned()
+        }
         NotCopied::Differs => "the target has another in its place, which was left as it is: give \
                                the copy a new target, or remove it there"
             .to_owned(),

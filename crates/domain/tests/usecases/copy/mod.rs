@@ -1,5 +1,8 @@
 //! A whole store is copied into another.
 
+mod log;
+mod partitions;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -29,7 +32,7 @@ fn side(house: &House) -> CopySide {
         audit: store.clone(),
         registry: store.clone(),
         transfer: store.clone(),
-        partitions: Some(store.clone()),
+        partitions: store.clone(),
         holds: CopiedHolds {
             holds: store.clone(),
             transfer: store.clone(),
