@@ -169,7 +169,7 @@ fn serve(client: TcpStream, upstream: SocketAddr, plan: &Mutex<Plan>) {
     }
 }
 
-fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(Vec<String>, Vec<u8>)> {
+pub(crate) fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(Vec<String>, Vec<u8>)> {
     let mut head = Vec::new();
     loop {
         let mut line = String::new();
@@ -195,13 +195,13 @@ fn field<'a>(head: &'a [String], name: &str) -> Option<&'a str> {
     })
 }
 
-fn operation_of(head: &[String]) -> String {
+pub(crate) fn operation_of(head: &[String]) -> String {
     let target = field(head, "x-amz-target").unwrap_or_default();
     target.rsplit('.').next().unwrap_or_default().to_owned()
 }
 
 /// Passes a request on, and gives the whole answer.
-fn ask(upstream: SocketAddr, head: &[String], body: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn ask(upstream: SocketAddr, head: &[String], body: &[u8]) -> Option<Vec<u8>> {
     let mut server = TcpStream::connect(upstream).ok()?;
     let mut request = String::new();
     for line in head {

@@ -15,4 +15,5 @@ mod partitions;
 mod support;
 mod sweeps;
 mod tables;
+mod units;
 mod unreadable;

@@ -77,9 +77,14 @@ impl Site {
 
     /// The SDK itself, to look behind the store's back.
     pub(crate) fn client(&self) -> Client {
+        self.client_at(self.upstream())
+    }
+
+    /// The same, by way of `address`.
+    pub(crate) fn client_at(&self, address: SocketAddr) -> Client {
         let sdk = sdk(&self.access);
         let config = aws_sdk_dynamodb::config::Builder::from(&sdk)
-            .endpoint_url(&self.access.endpoint)
+            .endpoint_url(format!("http://{address}"))
             .build();
         Client::from_conf(config)
     }
