@@ -106,6 +106,19 @@ impl KeepUpPartitions {
         Ok(())
     }
 
+    /// The partitions that [`run`](Self::run) makes at `at`, where there are `entries`.
+    #[must_use]
+    pub fn missing(
+        retention: &RetentionClasses,
+        entries: &[PartitionEntry],
+        at: Timestamp,
+    ) -> Vec<Partition> {
+        let policies = retention.policies().iter();
+        let due = policies.flat_map(|policy| due(policy.class, at));
+        due.filter(|due| entries.iter().all(|entry| entry.partition != *due))
+            .collect()
+    }
+
     /// Makes one partition, whatever its class and period; its entry as it is then.
     ///
     /// # Errors

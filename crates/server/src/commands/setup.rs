@@ -2,7 +2,7 @@
 
 use clap::Args;
 use crypt_keeper_domain::model::Caller;
-use crypt_keeper_domain::usecase::SetBucketRules;
+use crypt_keeper_domain::usecase::{KeepUpPartitions, SetBucketRules};
 use serde::Serialize;
 
 mod bucket;
@@ -21,8 +21,9 @@ use rehearsal::rehearse;
 
 /// Make what the service stands on where it lacks, and say what was done
 ///
-/// Brings the databases up to date, and makes the bucket and the first key pair. What is there is
-/// left as it is, so it can be run again at any time: once a deployment, before the service.
+/// Brings the databases up to date, and makes the bucket, the first key pair, and the partitions of
+/// every retention class for now and the next three periods. What is there is left as it is, so it
+/// can be run again at any time: once a deployment, before the service.
 /// The bucket is told what it does by itself: it deletes what has outlived its retention class by a
 /// week, and ends unfinished uploads; it lets the pages of `blobs.s3.cors_origins` in, and nobody
 /// else; it keeps versions if `blobs.s3.versioning` says so. Rules of others in it stay. What the
@@ -61,6 +62,8 @@ struct Done {
     bucket_rules: Option<Vec<Rule>>,
     /// The serial of the key pair that was made; the algorithm of the one that would be.
     key_pair: Option<String>,
+    /// The partitions that were made, as CLASS/YYYYMMDD.
+    partitions: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -134,8 +137,27 @@ async fn work(context: &Context, done: &mut Done) -> Result<(), Failure> {
         .ensure_active(&admin.call, scope, settings.keys.algorithm)
         .await?;
     done.key_pair = pair.map(|pair| pair.serial.to_string());
+    make_partitions(&admin, context, done).await?;
     admin.stores.shutdown().await;
     Ok(())
+}
+
+/// So that the first uploads need not wait for it, above all those to servers that may not make any.
+/// Key pairs of partitions to come are the service's to make.
+async fn make_partitions(
+    admin: &Administration,
+    context: &Context,
+    done: &mut Done,
+) -> Result<(), Failure> {
+    let keep_up = KeepUpPartitions {
+        partitions: std::sync::Arc::clone(&admin.stores.partitions),
+        retention: context.settings().retention.clone(),
+        first_pair: None,
+    };
+    let kept = keep_up.run(&admin.call).await?;
+    done.partitions = kept.made.iter().map(ToString::to_string).collect();
+    let failed = kept.failures.into_iter().next();
+    failed.map_or(Ok(()), |(_, error)| Err(error.into()))
 }
 
 async fn set_bucket_rules(
@@ -195,6 +217,9 @@ impl Done {
         if let Some(serial) = &self.key_pair {
             let one = if self.dry_run { "one by " } else { "" };
             output.result(format_args!("key pair: {made} {one}{serial}"))?;
+        }
+        for partition in &self.partitions {
+            output.result(format_args!("partition: {made} {partition}"))?;
         }
         if is_all && output.results_written() == before {
             let was = if self.dry_run { "is" } else { "was" };

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use crypt_keeper_domain::model::{Lifetime, Partition, RetentionClass, Timestamp};
-use crypt_keeper_domain::ports::{Clock as _, Partitions as _};
+use crypt_keeper_domain::model::Timestamp;
 use crypt_keeper_store_dynamodb::{
     DynamoDbConfig, DynamoDbStore, OpenError, SchemaStatus as TablesStatus,
 };
@@ -37,9 +36,7 @@ impl Database for DynamoDbStore {
     }
 
     async fn migrate(&self) -> Result<Vec<String>, DatabaseError> {
-        let mut made = Self::migrate(self).await.map_err(database_error)?;
-        made.extend(make_partitions(self, SystemClock.now()).await?);
-        Ok(made)
+        Self::migrate(self).await.map_err(database_error)
     }
 
     async fn schema_status(&self) -> Result<SchemaStatus, DatabaseError> {
@@ -63,26 +60,6 @@ impl Database for DynamoDbStore {
 
     /// Acts run to their end on the runtime; connections close with it.
     async fn shutdown(&self) {}
-}
-
-/// Makes the partition of this period of class 0 and those of the next two, and names those that were
-/// not there. Whoever puts a document into one says how long it lives.
-async fn make_partitions(
-    store: &DynamoDbStore,
-    now: Timestamp,
-) -> Result<Vec<String>, DatabaseError> {
-    let first = Partition::at(RetentionClass::DEFAULT, now);
-    let due = std::iter::successors(Some(first), |partition| partition.next());
-    let mut made = Vec::new();
-    for partition in due.take(3) {
-        if store.find_partition(partition).await?.is_some() {
-            continue;
-        }
-        let least = Lifetime::SHORTEST;
-        store.ensure_partition(partition, least, now).await?;
-        made.push(format!("partition {partition}"));
-    }
-    Ok(made)
 }
 
 fn database_error(error: OpenError) -> DatabaseError {

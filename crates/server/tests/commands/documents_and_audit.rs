@@ -224,7 +224,7 @@ fn the_audit_log_tells_who_got_what() {
     exit code 2
     $ crypt-keeper audit list --action nonsense
     | error: invalid value 'nonsense' for '--action <ACTION>'
-    |  [possible values: document.created, document.released, entry.granted, entry.revoked, document.changed, document.rewrapped, document.expired, hold.placed, hold.completed, hold.removed, partition.closed, partition.emptying, partition.emptied, partition.dropped, partition.expired, user.created, user.disabled, user.enabled, user.retention_set, api_key.created, api_key.revoked, key_pair.created, key_pair.activated, key_pair.suspended, key_pair.resumed, key_pair.compromised, key_pair.destruction_scheduled, key_pair.destruction_cancelled, key_pair.destruction_begun, key_pair.destroyed, key_pair.changed, master_key.added, master_key.resealing_begun, master_key.resealing_done, master_key.removed]
+    |  [possible values: document.created, document.released, entry.granted, entry.revoked, document.changed, document.rewrapped, document.expired, hold.placed, hold.completed, hold.removed, partition.closed, partition.emptying, partition.emptied, partition.dropped, partition.expired, user.created, user.disabled, user.enabled, user.retention_set, api_key.created, api_key.revoked, key_pair.created, key_pair.activated, key_pair.suspended, key_pair.resumed, key_pair.compromised, key_pair.destruction_scheduled, key_pair.destruction_cancelled, key_pair.destruction_begun, key_pair.destroyed, key_pair.changed, installation.copied, master_key.added, master_key.resealing_begun, master_key.resealing_done, master_key.removed]
     | 
     | For more information, try '--help'.
     exit code 2

@@ -70,21 +70,23 @@ fn classes_and_partitions_are_shown() {
     ]), @r#"
     $ crypt-keeper retention show
     NUMBER  NAME  LIFETIME  PERIOD  DEFAULT  PARTITIONS
-    0  default  unlimited  month  yes  3
+    0  default  unlimited  month  yes  4
     1  short  7d  day  no  1
     64  long  90d  week  no  0
     $ crypt-keeper retention show --json
-    {"default":true,"lifetime":"unlimited","name":"default","number":0,"partitions":3,"period":"month"}
+    {"default":true,"lifetime":"unlimited","name":"default","number":0,"partitions":4,"period":"month"}
     {"default":false,"lifetime":"7d","name":"short","number":1,"partitions":1,"period":"day"}
     {"default":false,"lifetime":"90d","name":"long","number":64,"partitions":0,"period":"week"}
     $ crypt-keeper partitions list
     PARTITION  CLASS  STATE  LIFETIME  DOCUMENTS  EXPIRES  KEY-PAIRS
-    0/[month]  default  open  1h  0  [time]  1
+    0/[month]  default  open  unlimited  0  never  1
+    0/[month]  default  open  1h  0  [time]  0
     0/[month]  default  open  1h  0  [time]  0
     0/[month]  default  open  1h  0  [time]  0
     1/[month]  short  open  7d  1  [time]  1
     $ crypt-keeper partitions list --json
-    {"class":0,"closed_at":null,"documents":0,"ends_at":"[time]","expires_at":"[time]","key_pairs":[{"serial":"[serial]","state":"active"}],"lifetime":"1h","made_at":"[time]","name":"default","partition":"0/[month]","starts_at":"[time]","state":"open"}
+    {"class":0,"closed_at":null,"documents":0,"ends_at":"[time]","expires_at":null,"key_pairs":[{"serial":"[serial]","state":"active"}],"lifetime":"unlimited","made_at":"[time]","name":"default","partition":"0/[month]","starts_at":"[time]","state":"open"}
+    {"class":0,"closed_at":null,"documents":0,"ends_at":"[time]","expires_at":"[time]","key_pairs":[],"lifetime":"1h","made_at":"[time]","name":"default","partition":"0/[month]","starts_at":"[time]","state":"open"}
     {"class":0,"closed_at":null,"documents":0,"ends_at":"[time]","expires_at":"[time]","key_pairs":[],"lifetime":"1h","made_at":"[time]","name":"default","partition":"0/[month]","starts_at":"[time]","state":"open"}
     {"class":0,"closed_at":null,"documents":0,"ends_at":"[time]","expires_at":"[time]","key_pairs":[],"lifetime":"1h","made_at":"[time]","name":"default","partition":"0/[month]","starts_at":"[time]","state":"open"}
     {"class":1,"closed_at":null,"documents":1,"ends_at":"[time]","expires_at":"[time]","key_pairs":[{"serial":"[serial]","state":"active"}],"lifetime":"7d","made_at":"[time]","name":"short","partition":"1/[month]","starts_at":"[time]","state":"open"}
@@ -96,12 +98,13 @@ fn classes_and_partitions_are_shown() {
     assert_snapshot!(story.type_in(&["retention show", "partitions list"]), @"
     $ crypt-keeper retention show
     NUMBER  NAME  LIFETIME  PERIOD  DEFAULT  PARTITIONS
-    0  default  unlimited  month  yes  3
+    0  default  unlimited  month  yes  4
     1  -  -  day  no  1
     64  long  90d  week  no  0
     $ crypt-keeper partitions list
     PARTITION  CLASS  STATE  LIFETIME  DOCUMENTS  EXPIRES  KEY-PAIRS
-    0/[month]  default  open  1h  0  [time]  1
+    0/[month]  default  open  unlimited  0  never  1
+    0/[month]  default  open  1h  0  [time]  0
     0/[month]  default  open  1h  0  [time]  0
     0/[month]  default  open  1h  0  [time]  0
     1/[month]  -  open  7d  1  [time]  1
@@ -140,7 +143,8 @@ fn a_partition_is_made_ahead_of_its_time_with_its_key_pair() {
     {"key_pair":"[serial]","made":true,"partition":"192/29980101","state":"open"}
     $ crypt-keeper partitions list
     PARTITION  CLASS  STATE  LIFETIME  DOCUMENTS  EXPIRES  KEY-PAIRS
-    0/[month]  default  open  1h  0  [time]  1
+    0/[month]  default  open  unlimited  0  never  1
+    0/[month]  default  open  1h  0  [time]  0
     0/[month]  default  open  1h  0  [time]  0
     0/[month]  default  open  1h  0  [time]  0
     192/29980101  years  open  1h  0  [time]  1
@@ -232,13 +236,15 @@ fn a_partition_is_dropped_when_its_period_has_ended_and_its_name_is_typed_again(
     Partition 1/[month] was removed already; nothing was changed.
     $ crypt-keeper partitions list
     PARTITION  CLASS  STATE  LIFETIME  DOCUMENTS  EXPIRES  KEY-PAIRS
-    0/[month]  default  open  1h  0  [time]  1
+    0/[month]  default  open  unlimited  0  never  1
+    0/[month]  default  open  1h  0  [time]  0
     0/[month]  default  open  1h  0  [time]  0
     0/[month]  default  open  1h  0  [time]  0
     1/[month]  short  open  7d  1  [time]  1
     $ crypt-keeper partitions list --all
     PARTITION  CLASS  STATE  LIFETIME  DOCUMENTS  EXPIRES  KEY-PAIRS
-    0/[month]  default  open  1h  0  [time]  1
+    0/[month]  default  open  unlimited  0  never  1
+    0/[month]  default  open  1h  0  [time]  0
     0/[month]  default  open  1h  0  [time]  0
     0/[month]  default  open  1h  0  [time]  0
     1/[month]  short  expired  7d  0  [time]  0

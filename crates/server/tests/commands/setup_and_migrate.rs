@@ -25,10 +25,14 @@ fn setup_makes_what_lacks_and_says_so() {
     metadata database: applied [migration user_retention]
     key store: applied [migration private_keys]
     key pair: made [serial]
+    partition: made 0/[month]
+    partition: made 0/[month]
+    partition: made 0/[month]
+    partition: made 0/[month]
     $ crypt-keeper setup
     Everything was there already.
     $ crypt-keeper setup --json
-    {"dry_run":false,"master_key":null,"migrations":[{"database":"metadata database","applied":[]},{"database":"key store","applied":[]}],"bucket":null,"bucket_rules":null,"key_pair":null}
+    {"dry_run":false,"master_key":null,"migrations":[{"database":"metadata database","applied":[]},{"database":"key store","applied":[]}],"bucket":null,"bucket_rules":null,"key_pair":null,"partitions":[]}
     $ crypt-keeper user list
     NAME  STATE  RETENTION  CREATED  ID
     "#);
@@ -84,8 +88,12 @@ fn a_dry_run_says_what_setup_would_do_and_does_nothing() {
     data folder: would make ./crypt-keeper-data/keys.db
     data folder: would make ./crypt-keeper-data/blobs
     key pair: would make one by CK-HPKE-XWING
+    partition: would make 0/[month]
+    partition: would make 0/[month]
+    partition: would make 0/[month]
+    partition: would make 0/[month]
     $ crypt-keeper setup --dry-run --json
-    {"dry_run":true,"would_make":["./crypt-keeper-data/metadata.db","./crypt-keeper-data/keys.db","./crypt-keeper-data/blobs"],"master_key":"./crypt-keeper-data/master.key","migrations":[],"bucket":null,"bucket_rules":null,"key_pair":"CK-HPKE-XWING"}
+    {"dry_run":true,"would_make":["./crypt-keeper-data/metadata.db","./crypt-keeper-data/keys.db","./crypt-keeper-data/blobs"],"master_key":"./crypt-keeper-data/master.key","migrations":[],"bucket":null,"bucket_rules":null,"key_pair":"CK-HPKE-XWING","partitions":["0/[month]","0/[month]","0/[month]","0/[month]"]}
     "#);
     assert_eq!(snapshot(), BTreeMap::new());
 
@@ -107,7 +115,7 @@ fn a_dry_run_says_what_setup_would_do_and_does_nothing() {
     $ crypt-keeper setup --dry-run
     Everything is there already.
     $ crypt-keeper setup --dry-run --json
-    {"dry_run":true,"master_key":null,"migrations":[{"database":"metadata database","applied":[]},{"database":"key store","applied":[]}],"bucket":null,"bucket_rules":null,"key_pair":null}
+    {"dry_run":true,"master_key":null,"migrations":[{"database":"metadata database","applied":[]},{"database":"key store","applied":[]}],"bucket":null,"bucket_rules":null,"key_pair":null,"partitions":[]}
     "#);
     assert_eq!(snapshot(), before);
 }

@@ -73,14 +73,14 @@ impl PostgresStore {
     }
 
     /// Applies the migrations that are missing, each whole or not at all, and gives their names. Then it
-    /// enters the partitions of documents from before there was a catalogue of them, and makes those
-    /// of class 0 of this month and the next two.
+    /// enters the partitions of documents from before there was a catalogue of them. Those of documents
+    /// to come are not made.
     ///
     /// # Errors
     /// [`OpenError::Newer`] if the database was migrated by a newer program.
     pub async fn migrate(&self) -> Result<Vec<String>, OpenError> {
         let applied = self.server.migrate().await?;
-        partitions::make_first(self).await?;
+        partitions::enter_what_is_there(self).await?;
         Ok(applied)
     }
 

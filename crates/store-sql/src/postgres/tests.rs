@@ -1,9 +1,12 @@
 //! A database for tests from within, and the plans of statements that are not of every request.
 
 use crypt_keeper_conformance::fixtures::Fixtures;
-use crypt_keeper_domain::model::{AuditAction, KeyState, PageLimit, PageRequest, Scope, Timestamp};
+use crypt_keeper_domain::model::{
+    AuditAction, KeyState, Lifetime, PageLimit, PageRequest, Partition, RetentionClass, Scope,
+    Timestamp,
+};
 use crypt_keeper_domain::ports::{
-    ExpiredDocument, KeyRegistry as _, MetadataStore as _, Sweeps as _,
+    ExpiredDocument, KeyRegistry as _, MetadataStore as _, Partitions as _, Sweeps as _,
 };
 use crypt_keeper_test_services as services;
 use diesel::QueryResult;
@@ -37,7 +40,8 @@ impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Explain<S> {
     }
 }
 
-/// A migrated database of the test's own.
+/// A migrated database of the test's own, with the partitions of class 0 of this month and the next
+/// two.
 pub(super) struct Rig {
     access: services::PostgresAccess,
     name: String,
@@ -64,6 +68,13 @@ impl Rig {
         .await
         .unwrap();
         store.migrate().await.unwrap();
+        let now = store.read(|conn| async move { Ok(dialect::now(conn).await?) }.boxed());
+        let now = now.await.unwrap();
+        let first = Partition::at(RetentionClass::DEFAULT, now);
+        for month in std::iter::successors(Some(first), |month| month.next()).take(3) {
+            let made = store.ensure_partition(month, Lifetime::SHORTEST, now);
+            made.await.unwrap();
+        }
         Some(Self {
             access,
             name,

@@ -3,8 +3,7 @@
 
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{
-    DocumentId, Lifetime, Partition, PartitionEntry, PartitionState, Record, RetentionClass,
-    Timestamp,
+    DocumentId, Lifetime, Partition, PartitionEntry, PartitionState, Record, Timestamp,
 };
 use crypt_keeper_domain::ports::{Change, Partitions, StoreError};
 use diesel::prelude::*;
@@ -235,30 +234,9 @@ async fn remove_some(conn: &mut Conn, partition: Partition) -> Result<Done<bool>
     Ok(Done::Keep(last.is_some()))
 }
 
-/// How many partitions of class 0 are made with the tables: that of this period, and the next two.
-const MADE_AHEAD: usize = 3;
-
-/// What a database gets with its tables: the partitions of documents that are there from before there
-/// was a catalogue, and those that documents will soon be put into.
-pub(in super::super) async fn make_first(store: &Store) -> Result<(), StoreError> {
-    enter_what_is_there(store).await?;
-    let now = store
-        .read(move |conn| async move { Ok(dialect::now(conn).await?) }.boxed())
-        .await?;
-    // Whoever puts a document into one says how long it lives.
-    let least = Lifetime::SHORTEST;
-    let mut partition = Some(Partition::at(RetentionClass::DEFAULT, now));
-    for _ in 0..MADE_AHEAD {
-        if let Some(one) = partition {
-            store.ensure_partition(one, least, now).await?;
-            partition = one.next();
-        }
-    }
-    Ok(())
-}
-
-/// Such documents were promised no end.
-async fn enter_what_is_there(store: &Store) -> Result<(), StoreError> {
+/// Enters the partitions of documents that are there from before there was a catalogue. Such documents
+/// were promised no end.
+pub(in super::super) async fn enter_what_is_there(store: &Store) -> Result<(), StoreError> {
     let mut after = Place::Partitions.first();
     while let Some(first) = store
         .read(move |conn| async move { Ok(first_behind(conn, after).await?) }.boxed())

@@ -62,15 +62,15 @@ impl SqliteStore {
         }
     }
 
-    /// Applies the migrations that are missing, all or none, and gives their names. Then it
-    /// enters the partitions of documents from before there was a catalogue of them, and makes those
-    /// of class 0 of this month and the next two.
+    /// Applies the migrations that are missing, all or none, and gives their names. Then it enters the
+    /// partitions of documents from before there was a catalogue of them. Those of documents to come
+    /// are not made.
     ///
     /// # Errors
     /// [`OpenError::Newer`] if the file was migrated by a newer program.
     pub async fn migrate(&self) -> Result<Vec<String>, OpenError> {
         let applied = self.file.migrate().await?;
-        partitions::make_first(self).await?;
+        partitions::enter_what_is_there(self).await?;
         Ok(applied)
     }
 

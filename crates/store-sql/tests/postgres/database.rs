@@ -1,11 +1,15 @@
 //! A PostgreSQL database for each test.
 
-use crypt_keeper_store_sql::{PostgresOptions, PostgresStore};
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
+use crypt_keeper_domain::model::{Lifetime, Partition, RetentionClass};
+use crypt_keeper_domain::ports::Partitions as _;
+use crypt_keeper_store_sql::{PostgresOptions, PostgresStore};
 use crypt_keeper_test_services::{self as services, Fault, FaultProxy, PostgresAccess};
 use tokio::runtime::Handle;
 use tokio_postgres::config::Host;
+
+use crate::clock::machine_clock;
 
 /// A database of a test's own, on the server that tests share.
 pub(crate) struct Database {
@@ -90,10 +94,17 @@ pub(crate) fn options(url: &str) -> PostgresOptions {
     }
 }
 
-/// A store with all its tables.
+/// A store with all its tables, and the partitions of class 0 of this month and the next two.
 pub(crate) async fn migrated(url: &str) -> PostgresStore {
     let store = PostgresStore::connect(options(url)).await.unwrap();
     store.migrate().await.unwrap();
+    let now = machine_clock();
+    let first = Partition::at(RetentionClass::DEFAULT, now);
+    let months = std::iter::successors(Some(first), |month| month.next());
+    for month in months.take(3) {
+        let made = store.ensure_partition(month, Lifetime::SHORTEST, now);
+        made.await.unwrap();
+    }
     store
 }
 

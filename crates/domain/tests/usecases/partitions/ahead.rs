@@ -15,7 +15,9 @@ use crate::house::{metadata, refusal};
 async fn partitions_and_their_pairs_are_made_ahead_once() {
     let it = Calendar::new();
     let system = it.house.operator();
+    let missing = KeepUpPartitions::missing(&it.retention, &[], it.house.now());
     let made = it.keep_up().run(&system).await.unwrap();
+    assert_eq!(made.made, missing);
     let names: Vec<String> = made.made.iter().map(ToString::to_string).collect();
     assert_eq!(
         names,
@@ -42,6 +44,8 @@ async fn partitions_and_their_pairs_are_made_ahead_once() {
     assert!(again.made.is_empty() && again.paired.is_empty());
 
     it.pass(DAY);
+    let missing = KeepUpPartitions::missing(&it.retention, &again.entries, it.house.now());
+    assert_eq!(missing, [partition(CLASS, "20260305")]);
     let next = it.keep_up().run(&it.house.operator()).await.unwrap();
     assert_eq!(next.made, [partition(CLASS, "20260305")]);
 }

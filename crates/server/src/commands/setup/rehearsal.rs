@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crypt_keeper_domain::model::{BucketState, PartitionEntry};
+use crypt_keeper_domain::usecase::KeepUpPartitions;
 
 use super::bucket::Rule;
 use super::{Done, Made, Migrated};
@@ -37,6 +38,9 @@ pub(super) async fn rehearse(context: &Context, done: &mut Done) -> Result<(), F
         done.key_pair = Some(settings.keys.algorithm.to_string());
         Vec::new()
     };
+    let now = context.clock.now();
+    let missing = KeepUpPartitions::missing(&settings.retention, &catalogue, now);
+    done.partitions = missing.iter().map(ToString::to_string).collect();
     if let Some(plan) = bucket::plan(settings, &catalogue) {
         let url = public_url(settings);
         let clock = Arc::clone(&context.clock);
