@@ -29,6 +29,7 @@ macro_rules! holds_laws {
                 a_hold_is_completed_under_an_active_pair,
                 a_held_document_outlives_its_partition,
                 a_revoke_reaches_the_held_copy,
+                a_grant_reaches_the_held_copy,
                 a_held_document_does_not_expire,
                 a_hold_that_is_taken_off_leaves_nothing_behind,
             ]
@@ -336,6 +337,41 @@ pub async fn a_revoke_reaches_the_held_copy(harness: &dyn HoldHarness) {
     let held = it.find_held(id, &[owner, reader]).await.expect("held");
     assert_eq!(held.entries.len(), 1);
     assert_eq!(held.entries[0].principal, Principal::User(owner));
+}
+
+/// Whoever is given rights after the hold is complete, or more of them, has them in the copy too.
+pub async fn a_grant_reaches_the_held_copy(harness: &dyn HoldHarness) {
+    let it = Court::new(harness);
+    let (document, owner, reader) = it.document(7).await;
+    let id = document.id;
+    it.begin(id).await;
+    let (early, late) = (it.scene.make.user_id(), it.scene.make.user_id());
+    let grant = async |to, rights| it.scene.share(&document, to, rights).await;
+    grant(early, Rights::READ).await;
+    it.complete(id).await;
+    grant(late, Rights::READ).await;
+    grant(reader, Rights::OWNER).await;
+    let everybody = [owner, reader, early, late];
+    let copied = async || {
+        let held = it.find_held(id, &everybody).await.expect("held");
+        let mut entries = held.entries;
+        entries.sort_by_key(|entry| entry.principal);
+        entries
+    };
+    let mut expected = it.scene.store.entries(id).await.expect("entries");
+    expected.sort_by_key(|entry| entry.principal);
+    assert_eq!(expected.len(), 4);
+    assert_eq!(copied().await, expected);
+    // The same once more changes nothing.
+    let again = expected
+        .iter()
+        .find(|entry| entry.principal == Principal::User(late));
+    assert_eq!(
+        it.scene.grant(again.expect("an entry")).await,
+        Change::Unchanged
+    );
+    it.drop_whole(id.partition()).await;
+    assert_eq!(copied().await, expected);
 }
 
 /// Its release is recorded after its expiry, in its partition and in the held place; without the

@@ -24,6 +24,13 @@ impl Expression {
         expression
     }
 
+    /// The item is not there.
+    pub(crate) fn is_absent() -> Self {
+        let mut expression = Self::default();
+        expression.also("attribute_not_exists(id)");
+        expression
+    }
+
     /// An attribute has a value, or is missing.
     pub(crate) fn and_is(mut self, name: &str, value: Option<AttributeValue>) -> Self {
         let bound = self.name(name);

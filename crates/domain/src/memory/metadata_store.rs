@@ -100,19 +100,33 @@ impl MetadataStore for MemoryStore {
         if shelf.document(entry.document).is_none() {
             return Ok(Change::Missing);
         }
-        let mut granted = entry.clone();
-        let same = |held: &&Entry| held.principal == entry.principal;
-        if let Some(held) = shelf.entries(entry.document).iter().find(same) {
-            if held.rights.contains(entry.rights) && held.expires_at == entry.expires_at {
-                return Ok(Change::Unchanged);
+        let mut grants = Vec::new();
+        for place in [Place::Partitions, Place::Held] {
+            let shelf = rows.shelf(place);
+            let is_copy = place == Place::Held && shelf.document(entry.document).is_some();
+            if place != self.place && !is_copy {
+                continue;
             }
-            granted.rights = held.rights.union(entry.rights);
+            let mut granted = entry.clone();
+            let same = |held: &&Entry| held.principal == entry.principal;
+            if let Some(held) = shelf.entries(entry.document).iter().find(same) {
+                if held.rights.contains(entry.rights) && held.expires_at == entry.expires_at {
+                    continue;
+                }
+                granted.rights = held.rights.union(entry.rights);
+            }
+            grants.push((place, granted));
+        }
+        if grants.is_empty() {
+            return Ok(Change::Unchanged);
         }
         rows.record(std::slice::from_ref(record))?;
-        let entries = &mut rows.shelf_mut(self.place).entries;
-        let entries = entries.entry(entry.document).or_default();
-        entries.retain(|held| held.principal != entry.principal);
-        entries.push(granted);
+        for (place, granted) in grants {
+            let entries = &mut rows.shelf_mut(place).entries;
+            let entries = entries.entry(granted.document).or_default();
+            entries.retain(|held| held.principal != granted.principal);
+            entries.push(granted);
+        }
         Ok(Change::Changed)
     }
 

@@ -6,7 +6,7 @@ use crate::documents::is_still;
 use crate::error::unavailable;
 use crate::expression::Expression;
 use crate::items::{
-    DocumentItem, ENDING, ENTRIES, INCOMPLETE_HOLDS, Item, REMOVING, document_key, entry,
+    DocumentItem, ENDING, ENTRIES, GRANTS, INCOMPLETE_HOLDS, Item, REMOVING, document_key, entry,
     entry_key, hold_key, number, numbers, partition_key, text, time, walk_item, wrap_attributes,
 };
 use crate::retry::Retry;
@@ -97,6 +97,7 @@ impl Core {
         let pair = self.pair(left).await?;
         let mut copy = document.0.clone();
         copy.remove(REMOVING);
+        copy.remove(GRANTS);
         copy.extend(wrap_attributes(wrapped));
         copy.insert("object_key".to_owned(), text(object_key.as_str()));
         // As after any rewrap: the pair that it leaves may turn out to be compromised, or is.
@@ -148,6 +149,7 @@ impl Core {
         let complete = is_open().set("completed_at", Some(time(at)));
         let is_as_seen = Expression::is_there()
             .and_is("version", Some(number(document.version()?)))
+            .and_is(GRANTS, document.0.get(GRANTS).cloned())
             .and_is("key_serial", Some(number(document.serial()?.as_i64())))
             .and_is(
                 "key_exposed",

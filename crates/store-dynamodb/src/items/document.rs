@@ -14,6 +14,9 @@ use super::{
 pub(crate) const DOCUMENT: &str = "document";
 /// Set on a document that is being removed, entry after entry: it takes no new ones.
 pub(crate) const REMOVING: &str = "removing";
+/// How many grants there were while a legal hold had begun and was not complete: whoever makes the copy
+/// sees by it that the access list has changed.
+pub(crate) const GRANTS: &str = "grants";
 
 /// Collections that the documents of one owner are spread over in the index, in each table.
 const OWNER_SHARDS: u8 = 8;

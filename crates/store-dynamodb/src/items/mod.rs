@@ -16,8 +16,8 @@ pub(crate) use account::{
 };
 pub(crate) use audit::{audit_entry, audit_hash, audit_item, audit_shards, month_of};
 pub(crate) use document::{
-    DOCUMENT, DocumentItem, REMOVING, document_id, document_item, document_key, owner_shards,
-    stored_size, walk_item, walk_shards, wrap_attributes,
+    DOCUMENT, DocumentItem, GRANTS, REMOVING, document_id, document_item, document_key,
+    owner_shards, stored_size, walk_item, walk_shards, wrap_attributes,
 };
 pub(crate) use early::{early_document, early_key, early_shards, early_sort, early_until};
 pub(crate) use entry::{ENTRIES, entry, entry_item, entry_key, principal_shards};

@@ -83,8 +83,9 @@ impl MetadataStore for Store {
 
     async fn grant(&self, entry: &Entry, act: &Record) -> Result<Change, StoreError> {
         let row = self.place.entry(entry);
+        let held = (self.place != Place::Held).then(|| Place::Held.entry(entry));
         let audit = AuditRow::from(&act.audit);
-        self.write(move |conn| grant(conn, row, audit).boxed())
+        self.write(move |conn| grant(conn, row, held, audit).boxed())
             .await
     }
 
@@ -203,13 +204,37 @@ async fn revoke(
     Ok(Done::Keep(Change::Changed))
 }
 
-/// Adds rights in one statement, so that two who grant at once lose none; the document stays
-/// meanwhile.
-async fn grant(conn: &mut Conn, row: EntryRow, audit: AuditRow) -> Result<Done<Change>, Failure> {
+/// In the copy that a legal hold keeps as well, if it is there: whoever makes one waits for us, or is
+/// waited for.
+async fn grant(
+    conn: &mut Conn,
+    row: EntryRow,
+    held: Option<EntryRow>,
+    audit: AuditRow,
+) -> Result<Done<Change>, Failure> {
     let key = (row.retention_class, row.document_id);
     if !dialect::keep_document(conn, key).await? {
         return Ok(Done::Undo(missing(conn, key).await?));
     }
+    let mut rows = vec![row];
+    if let Some(row) = held
+        && dialect::keep_document(conn, (row.retention_class, row.document_id)).await?
+    {
+        rows.push(row);
+    }
+    let mut changed = 0;
+    for row in rows {
+        changed += add_rights(conn, row).await?;
+    }
+    if changed == 0 {
+        return Ok(Done::Undo(Change::Unchanged));
+    }
+    record(conn, &[audit]).await?;
+    Ok(Done::Keep(Change::Changed))
+}
+
+/// Adds rights in one statement, so that two who grant at once lose none.
+async fn add_rights(conn: &mut Conn, row: EntryRow) -> QueryResult<usize> {
     let united = || bit_or(entries::rights, excluded(entries::rights));
     let upsert = diesel::insert_into(entries::table)
         .values(&row)
@@ -228,15 +253,9 @@ async fn grant(conn: &mut Conn, row: EntryRow, audit: AuditRow) -> Result<Done<C
         ));
     let gives_more = united().ne(entries::rights);
     let ends_otherwise = differs(entries::expires_at, excluded(entries::expires_at));
-    let changed =
-        diesel::query_dsl::methods::FilterDsl::filter(upsert, gives_more.or(ends_otherwise))
-            .execute(conn)
-            .await?;
-    if changed == 0 {
-        return Ok(Done::Undo(Change::Unchanged));
-    }
-    record(conn, &[audit]).await?;
-    Ok(Done::Keep(Change::Changed))
+    diesel::query_dsl::methods::FilterDsl::filter(upsert, gives_more.or(ends_otherwise))
+        .execute(conn)
+        .await
 }
 
 async fn update(
