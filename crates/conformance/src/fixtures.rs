@@ -67,6 +67,15 @@ impl Fixtures {
         DocumentId::new(class, at, self.bytes())
     }
 
+    /// The id of a document that was brought over, of version 4, or of none.
+    #[must_use]
+    pub fn imported_id(&self) -> DocumentId {
+        // RFC 9562, 5.4: four bits of version, two of variant, all others random.
+        let random = u128::from_be_bytes(self.bytes());
+        let id = random & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+        DocumentId::parse(&format!("{id:032x}")).expect("a UUID of version 4")
+    }
+
     /// The id of a user, or of none.
     #[must_use]
     pub fn user_id(&self) -> UserId {

@@ -9,8 +9,9 @@ use crypt_keeper_domain::ports::{Change, DocumentChange, DocumentFilter};
 
 use crate::{Scene, StoreHarness};
 
-/// What was there before the first page was read appears on the pages exactly once, in order of
-/// class and id, whatever is inserted meanwhile; and nothing that the filter does not select.
+/// What was there before the first page was read appears on the pages exactly once, in the order
+/// that the filter is listed in, whatever is inserted meanwhile; and nothing that the filter does not
+/// select.
 pub async fn pages_show_each_document_once(harness: &dyn StoreHarness) {
     let scene = Scene::new(harness);
     let people = People {
@@ -59,7 +60,7 @@ pub async fn pages_show_each_document_once(harness: &dyn StoreHarness) {
 
 /// Reads page after page, and inserts documents before and behind the reader all the while.
 async fn walk(scene: &Scene<'_>, people: &People, filter: &DocumentFilter) -> BTreeSet<DocumentId> {
-    let order = |id: &DocumentId| (id.class(), *id);
+    let order = filter.order();
     let mut seen: Vec<DocumentId> = Vec::new();
     let mut after = None;
     let limit = 5;
@@ -79,8 +80,8 @@ async fn walk(scene: &Scene<'_>, people: &People, filter: &DocumentFilter) -> BT
         scene.share(&meanwhile, people.bob.id, Rights::READ).await;
     }
     assert!(
-        seen.is_sorted_by(|one, next| order(one) < order(next)),
-        "out of order, or twice: {seen:?}"
+        seen.is_sorted_by(|one, next| order.compare(*one, *next).is_lt()),
+        "{filter:?}: out of order, or twice: {seen:?}"
     );
     seen.into_iter().collect()
 }
@@ -93,15 +94,18 @@ struct People {
 }
 
 impl People {
-    /// A document of Alice's; ids of several classes, their moments scattered over the window.
+    /// A document of Alice's; ids of several classes, their moments scattered over the window, and
+    /// some without a moment.
     fn new_document(&self, scene: &Scene<'_>, number: u64) -> Document {
-        let class = RetentionClass::new([0, 1, 200][usize::try_from(number % 3).unwrap()]);
-        let moment = scene
-            .make
-            .at()
-            .minus(Duration::from_secs(number * 37 % 200));
-        let id = scene.make.document_id(class, moment);
-        scene.make.document_with_id(id, self.alice.id, &self.pair)
+        let make = &scene.make;
+        let moment = make.at().minus(Duration::from_secs(number * 37 % 200));
+        let id = match number % 4 {
+            0 => make.document_id(RetentionClass::DEFAULT, moment),
+            1 => make.document_id(RetentionClass::new(1), moment),
+            2 => make.document_id(RetentionClass::new(200), moment),
+            _ => make.imported_id(),
+        };
+        make.document_with_id(id, self.alice.id, &self.pair)
     }
 
     /// One that every filter selects: shared with Bob and with Carol, Carol's entry expired.

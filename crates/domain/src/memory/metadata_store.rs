@@ -1,5 +1,4 @@
 use std::collections::HashSet;
-use std::ops::Bound;
 
 use async_trait::async_trait;
 
@@ -77,18 +76,21 @@ impl MetadataStore for MemoryStore {
         page: &PageRequest<DocumentId>,
     ) -> Result<Page<Document, DocumentId>, StoreError> {
         let rows = self.rows()?;
-        let after = page
-            .after
-            .map_or(Bound::Unbounded, |id| Bound::Excluded((id.class(), id)));
         let shelf = rows.shelf(self.place);
-        let items = shelf
+        let order = filter.order();
+        let is_behind = |one: &Document| {
+            page.after
+                .is_none_or(|after| order.compare(after, one.id).is_lt())
+        };
+        let mut selected: Vec<&Document> = shelf
             .documents
-            .range((after, Bound::Unbounded))
-            .map(|(_, document)| document)
+            .values()
+            .filter(|document| is_behind(document))
             .filter(|document| selects(filter, document, shelf.entries(document.id)))
-            .take(page.limit.get() + 1)
-            .cloned()
             .collect();
+        selected.sort_by(|one, other| order.compare(one.id, other.id));
+        let items = selected.into_iter().take(page.limit.get() + 1);
+        let items = items.cloned().collect();
         Ok(Page::cut(items, page.limit, |document: &Document| {
             document.id
         }))

@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::num::NonZeroU32;
 
@@ -24,7 +25,7 @@ use crate::model::{
 /// - `release_is_recorded_or_refused`: by entry, its expiry, its rights, document, user, API key
 ///   and key pair, each on its own.
 /// - `no_release_after_a_revoke`: in a race, none recorded after the revoke was acknowledged.
-/// - `pages_show_each_document_once`, whatever is inserted meanwhile.
+/// - `pages_show_each_document_once`, in the order of the filter, whatever is inserted meanwhile.
 /// - `change_needs_the_seen_version`.
 /// - `rewrap_needs_the_seen_serial_and_an_active_pair`, of the scope that the document is of.
 /// - `rewrap_changes_the_wrap_alone`, and of many at once one takes place.
@@ -65,10 +66,11 @@ pub trait MetadataStore: Debug + Send + Sync + 'static {
     /// if there is no such document.
     async fn entries(&self, id: DocumentId) -> Result<Vec<Entry>, StoreError>;
 
-    /// Documents that `filter` selects, ordered by class and id, so that a walk sees each exactly
-    /// once. A list through an index may lag behind by a bound the adapter states. A document that
-    /// cannot be read may end its page before it; as the first of a page it is answered with
-    /// [`StoreError::Corrupt`].
+    /// Documents that `filter` selects, in [its order](DocumentFilter::order): a page holds what
+    /// comes after the cursor in that order, so that all of them together show each exactly once.
+    /// The cursor need not be a document that there is. A list through an index may lag behind by
+    /// a bound the adapter states. A document that cannot be read may end its page before it; as
+    /// the first of a page it is answered with [`StoreError::Corrupt`].
     async fn list(
         &self,
         filter: &DocumentFilter,
@@ -186,6 +188,40 @@ pub enum DocumentFilter {
     KeyExposed,
     /// Those still pending that were created before a moment.
     PendingBefore(Timestamp),
+}
+
+impl DocumentFilter {
+    /// The order that its documents are listed in. What people look at begins with the newest; all
+    /// else is walked over.
+    #[must_use]
+    pub fn order(&self) -> ListOrder {
+        match self {
+            Self::OwnedBy(_) | Self::VisibleTo(_) => ListOrder::NewestFirst,
+            Self::Every | Self::WrappedBy(_) | Self::KeyExposed | Self::PendingBefore(_) => {
+                ListOrder::ClassAndId
+            }
+        }
+    }
+}
+
+/// An order that documents are listed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListOrder {
+    /// By class, then by id: the documents of a partition are together, the oldest first.
+    ClassAndId,
+    /// As [`DocumentId::newest_first`] has it.
+    NewestFirst,
+}
+
+impl ListOrder {
+    /// Which of two documents is listed first: the lesser.
+    #[must_use]
+    pub fn compare(self, one: DocumentId, other: DocumentId) -> Ordering {
+        match self {
+            Self::ClassAndId => (one.class(), one).cmp(&(other.class(), other)),
+            Self::NewestFirst => one.newest_first().cmp(&other.newest_first()),
+        }
+    }
 }
 
 /// A release to be recorded.

@@ -38,8 +38,8 @@ pub use holds::{HoldOutcome, Holds};
 pub use key_registry::{DuePairs, KeyRegistry, RegistryChange};
 pub use key_vault::{KeyVault, OldWrap, Purpose, VaultError, WrapContext};
 pub use metadata_store::{
-    Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
-    ReleaseOutcome, Rewrap, RewrapOutcome, WalkStep, Walked, Wraps,
+    Change, DocumentChange, DocumentFilter, Found, InsertOutcome, ListOrder, MetadataStore,
+    Release, ReleaseOutcome, Rewrap, RewrapOutcome, WalkStep, Walked, Wraps,
 };
 pub use metadata_transfer::{DocumentWithEntries, MetadataTransfer, PutOutcome};
 pub use object_copy::ObjectCopy;

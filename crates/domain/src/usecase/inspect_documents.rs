@@ -58,7 +58,8 @@ pub struct Exposed {
 }
 
 impl InspectDocuments {
-    /// A page of documents in order of class and id, and their owners' names.
+    /// A page of documents, and their owners' names: those of one owner with the newest first (see
+    /// [`DocumentId::newest_first`]), others in order of class and id, as a walk finds them.
     ///
     /// # Errors
     /// [`Error::NoSuchUser`], [`Error::Forbidden`], [`Error::Unavailable`].

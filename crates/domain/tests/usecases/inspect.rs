@@ -47,7 +47,7 @@ async fn an_operator_sees_documents_page_by_page_with_their_owners() {
         .await;
     let (documents, _) = answer.unwrap();
     let ids: Vec<_> = documents.items.iter().map(|document| document.id).collect();
-    assert_eq!(ids, [uploaded[1], uploaded[4]]);
+    assert_eq!(ids, [uploaded[4], uploaded[1]], "the newest first");
     let nobody = user_name("nobody");
     let answer = house
         .inspect()
@@ -144,7 +144,8 @@ async fn exposed_documents_are_shown_owner_by_owner() {
         found.extend(ids);
         after = next;
     }
-    assert_eq!((found, after), (exposed, None));
+    exposed.reverse();
+    assert_eq!((found, after), (exposed, None), "the newest first");
     assert_eq!(page_of("bob", None, 1).await, (vec![bobs], None));
     let answer = inspect.exposed_owners(&house.of(&alice)).await;
     assert_eq!(refusal(answer), "Forbidden");

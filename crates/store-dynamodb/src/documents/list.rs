@@ -79,6 +79,8 @@ impl Core {
         Ok(listed)
     }
 
+    /// The newest come first. Tables are read from the one whose period ends last on, each backwards,
+    /// until none is left that could hold anything newer than what the page ends with.
     async fn list_by_index(
         &self,
         filter: &DocumentFilter,
@@ -86,33 +88,45 @@ impl Core {
         after: Option<DocumentId>,
         wanted: usize,
     ) -> Result<Listed, StoreError> {
-        let mut listed = Vec::new();
-        for section in self.sections_from(after).await? {
+        let mut sections = self.sections_from(None).await?;
+        sections.retain(|section| after.is_none_or(|after| !section.is_before(after)));
+        sections.sort_by_key(Section::newest_first);
+        let mut listed: Listed = Vec::new();
+        for section in sections {
+            let last = listed.get(wanted - 1).map(|(id, _)| *id);
             let shards = shards(section.class);
-            if shards.is_empty() {
+            if shards.is_empty() || last.is_some_and(|last| section.is_behind(last)) {
                 break;
             }
-            let left = wanted - listed.len();
-            let read = self.read_index(&section, filter, shards, after, left).await;
+            let read = self.read_index(&section, filter, shards, (after, last), wanted);
+            let read = read.await;
             listed.extend(self.judge_section(&section, read, Vec::new()).await?);
-            if listed.len() >= wanted {
-                break;
-            }
+            listed.sort_by_key(|(id, _)| id.newest_first());
+            listed.truncate(wanted);
         }
         Ok(listed)
     }
 
+    /// The newest documents of a section between two, of which the first is the newer.
     async fn read_index(
         &self,
         section: &Section,
         filter: &DocumentFilter,
         shards: Vec<String>,
-        after: Option<DocumentId>,
+        (from, to): (Option<DocumentId>, Option<DocumentId>),
         wanted: usize,
     ) -> Result<Listed, StoreOrCall> {
+        let is_import = |class| class == RetentionClass::IMPORT;
+        // Imported documents come behind all others, whatever their ids.
+        let bound = |id: Option<DocumentId>| {
+            id.filter(|id| is_import(id.class()) == is_import(section.class))
+                .map(|id| id.to_string())
+        };
         let mut range = Range::of_table(section.table.clone(), shards);
         range.by_principal = true;
-        range.after = section.after(after);
+        range.descending = true;
+        range.before = bound(from);
+        range.after = bound(to);
         let mut merged = range.merge(&self.calls);
         let mut listed = Vec::new();
         let mut last = None;

@@ -1,9 +1,11 @@
 //! Walks over all documents, in order of class and id, read from the tables themselves: they decide
 //! what may be destroyed.
 
+use std::cmp::Reverse;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use crypt_keeper_domain::model::{
-    DocumentId, DocumentState, Partition, PartitionState, RetentionClass, Serial,
+    DocumentId, DocumentState, Partition, PartitionState, RetentionClass, Serial, Timestamp,
 };
 use crypt_keeper_domain::ports::{StoreError, WalkStep, Walked, Wraps};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -42,6 +44,37 @@ impl Section {
             None => id.class() == self.class,
         };
         after.filter(is_here).map(|after| after.to_string())
+    }
+
+    /// Where it stands among others whose newest documents are read first: by the end of its period.
+    /// Held documents are of all times, and imported ones of none.
+    pub(super) fn newest_first(&self) -> (bool, Reverse<Timestamp>) {
+        let end = self.partition.and_then(Partition::ends_at);
+        let is_import = self.class == RetentionClass::IMPORT;
+        (is_import, Reverse(end.unwrap_or(Timestamp::MAX)))
+    }
+
+    /// Whether each of its documents comes before `id` where the newest come first.
+    pub(super) fn is_before(&self, id: DocumentId) -> bool {
+        match id.created_at() {
+            None => self.class != RetentionClass::IMPORT,
+            Some(made) => self
+                .partition
+                .is_some_and(|of| self.class != RetentionClass::IMPORT && of.starts_at() > made),
+        }
+    }
+
+    /// Whether each of its documents comes behind `id`, which is not among them, where the newest
+    /// come first.
+    pub(super) fn is_behind(&self, id: DocumentId) -> bool {
+        match id.created_at() {
+            None => false,
+            Some(_) if self.class == RetentionClass::IMPORT => true,
+            Some(made) => self
+                .partition
+                .and_then(Partition::ends_at)
+                .is_some_and(|end| end <= made),
+        }
     }
 }
 

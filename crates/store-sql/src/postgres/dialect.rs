@@ -3,10 +3,10 @@
 use crypt_keeper_domain::model::{Partition, Timestamp};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, SmallInt};
+use diesel::sql_types::{Array, BigInt, Bool, SmallInt, Text};
 use diesel_async::RunQueryDsl;
 
-use super::Conn;
+use super::{Conn, Database};
 use crate::rows::{DocumentRow, HoldRow, Key, KeyPairRow, partition_key};
 use crate::schema::{documents, entries, holds, key_pairs, partitions, users};
 use crate::sql_types::{Id, SqlUuid};
@@ -146,6 +146,75 @@ pub(super) async fn lock_partition(
         .first(conn)
         .await
         .optional()
+}
+
+/// The classes that have tables: there can be documents of no others. `None` where all lie in one
+/// table, as they do before the tables are partitioned.
+pub(super) async fn classes_with_tables(conn: &mut Conn) -> QueryResult<Option<Vec<i16>>> {
+    // What holds several classes is the table of held copies.
+    let classes = diesel::select(sql::<Array<SmallInt>>(
+        "ARRAY(SELECT one[1]::smallint FROM pg_inherits i \
+           JOIN pg_class c ON c.oid = i.inhrelid, \
+           regexp_match(pg_get_expr(c.relpartbound, c.oid), 'IN \\(''?(\\d+)''?\\)') AS one \
+         WHERE i.inhparent = 'documents'::regclass AND one IS NOT NULL)",
+    ));
+    let classes: Vec<i16> = classes.get_result(conn).await?;
+    Ok(Some(classes).filter(|classes| !classes.is_empty()))
+}
+
+/// Those of an owner, the greatest id first. The whole key of the index by owner is compared, and
+/// the order is the index's: no other index gives it, whatever the statistics say of the owner. By
+/// `owner = $1` the primary key would, and leave out the documents of all others one by one.
+pub(super) fn of_owner(
+    query: documents::BoxedQuery<'static, Database, Id>,
+    owner: SqlUuid,
+    class: i16,
+    (above, below): (SqlUuid, SqlUuid),
+) -> documents::BoxedQuery<'static, Database, Id> {
+    let key = "(documents.owner, documents.retention_class, documents.id)";
+    query
+        .filter(
+            sql::<Bool>(&format!("{key} > ("))
+                .bind::<Id, _>(owner)
+                .sql(&format!(", {class}, "))
+                .bind::<Id, _>(above)
+                .sql(&format!(") AND {key} < ("))
+                .bind::<Id, _>(owner)
+                .sql(&format!(", {class}, "))
+                .bind::<Id, _>(below)
+                .sql(")"),
+        )
+        .order((documents::owner.desc(), documents::id.desc()))
+}
+
+/// Those that somebody has an entry of, the greatest id first: likewise.
+pub(super) fn of_reader(
+    query: entries::BoxedQuery<'static, Database, Id>,
+    reader: SqlUuid,
+    kind: &'static str,
+    class: i16,
+    (above, below): (SqlUuid, SqlUuid),
+) -> entries::BoxedQuery<'static, Database, Id> {
+    let key = "(entries.principal_id, entries.principal_kind, entries.retention_class, \
+               entries.document_id)";
+    query
+        .filter(entries::principal_kind.eq(kind))
+        .filter(
+            sql::<Bool>(&format!("{key} > ("))
+                .bind::<Id, _>(reader)
+                .sql(", ")
+                .bind::<Text, _>(kind)
+                .sql(&format!(", {class}, "))
+                .bind::<Id, _>(above)
+                .sql(&format!(") AND {key} < ("))
+                .bind::<Id, _>(reader)
+                .sql(", ")
+                .bind::<Text, _>(kind)
+                .sql(&format!(", {class}, "))
+                .bind::<Id, _>(below)
+                .sql(")"),
+        )
+        .order((entries::principal_id.desc(), entries::document_id.desc()))
 }
 
 /// Whether a migration was ever applied.

@@ -1,5 +1,7 @@
 //! A database for tests from within, and the plans of statements that are not of every request.
 
+mod lists;
+
 use crypt_keeper_conformance::fixtures::Fixtures;
 use crypt_keeper_domain::model::{
     AuditAction, KeyState, Lifetime, PageLimit, PageRequest, Partition, RetentionClass, Scope,
@@ -21,7 +23,10 @@ use super::connect::{Connector, Purpose};
 use super::queries::sweeps;
 use super::{Conn, PostgresOptions, PostgresStore, dialect};
 
-struct Explain<S>(S);
+struct Explain<S> {
+    how: &'static str,
+    statement: S,
+}
 
 impl<S> QueryId for Explain<S> {
     type QueryId = ();
@@ -35,8 +40,8 @@ impl<S> Query for Explain<S> {
 impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Explain<S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
-        out.push_sql("EXPLAIN ");
-        self.0.walk_ast(out)
+        out.push_sql(self.how);
+        self.statement.walk_ast(out)
     }
 }
 
@@ -96,7 +101,15 @@ pub(super) async fn plan<S>(conn: &mut Conn, statement: S) -> String
 where
     S: QueryFragment<Pg> + Send + 'static,
 {
-    let lines: Vec<String> = Explain(statement).load(conn).await.unwrap();
+    explain(conn, "EXPLAIN ", statement).await
+}
+
+async fn explain<S>(conn: &mut Conn, how: &'static str, statement: S) -> String
+where
+    S: QueryFragment<Pg> + Send + 'static,
+{
+    let explain = Explain { how, statement };
+    let lines: Vec<String> = explain.load(conn).await.unwrap();
     lines.join("\n")
 }
 

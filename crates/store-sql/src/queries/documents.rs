@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 use crypt_keeper_domain::model::{
-    Document, DocumentId, DocumentState, Entry, Page, PageLimit, PageRequest, Principal,
-    PrincipalKind, Record, Serial,
+    Document, DocumentId, DocumentState, Entry, Page, PageRequest, Principal, Record, Serial,
 };
 use crypt_keeper_domain::ports::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
@@ -13,14 +12,12 @@ use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt as _;
 
-use super::super::{Conn, Database, Store, dialect, hot, partitions};
-use super::accounts::one_more;
-use super::{Done, between, record, wraps};
+use super::super::{Conn, Store, dialect, hot, partitions};
+pub(super) use super::lists::list;
+use super::{Done, record, wraps};
 use crate::error::Failure;
-use crate::rows::{
-    AuditRow, DocumentRow, EntryRow, Key, Place, WrapColumns, sql_time, stored_size,
-};
-use crate::schema::{documents, entries, key_pairs};
+use crate::rows::{AuditRow, EntryRow, Key, Place, sql_time, stored_size};
+use crate::schema::{documents, entries};
 use crate::sql_types::SqlUuid;
 use crate::sql_types::operators::{bit_or, differs};
 
@@ -298,121 +295,4 @@ async fn update(
                 .await
         }
     }
-}
-
-pub(super) async fn list(
-    conn: &mut Conn,
-    place: Place,
-    filter: DocumentFilter,
-    page: PageRequest<DocumentId>,
-) -> Result<Page<Document, DocumentId>, Failure> {
-    let after = page.after.map_or(place.first(), |id| place.key(id));
-    if let DocumentFilter::VisibleTo(principals) = &filter
-        && let [Principal::User(user)] = principals.as_slice()
-    {
-        let rows = visible_to(conn, SqlUuid(user.uuid()), after, place, page.limit).await?;
-        return Ok(readable(rows, page.limit)?);
-    }
-    let mut query = documents::table
-        .left_join(key_pairs::table.on(key_pairs::serial.eq(documents::key_serial)))
-        .filter(between!(after, place.last()))
-        .order((documents::retention_class.asc(), documents::id.asc()))
-        .limit(one_more(page.limit))
-        .select((
-            DocumentRow::as_select(),
-            key_pairs::scope.nullable(),
-            key_pairs::algorithm.nullable(),
-        ))
-        .into_boxed::<Database>();
-    query = match filter {
-        DocumentFilter::Every => query,
-        DocumentFilter::OwnedBy(owner) => query.filter(documents::owner.eq(SqlUuid(owner.uuid()))),
-        DocumentFilter::VisibleTo(principals) => {
-            // Every kind of principal has to be thought of here.
-            let users: Vec<_> = principals
-                .into_iter()
-                .map(|Principal::User(id)| SqlUuid(id.uuid()))
-                .collect();
-            query.filter(exists(
-                entries::table
-                    .filter(entries::retention_class.eq(documents::retention_class))
-                    .filter(entries::document_id.eq(documents::id))
-                    .filter(entries::principal_kind.eq(PrincipalKind::User.as_str()))
-                    .filter(entries::principal_id.eq_any(users)),
-            ))
-        }
-        DocumentFilter::WrappedBy(serial) => {
-            query.filter(documents::key_serial.eq(serial.as_i64()))
-        }
-        DocumentFilter::KeyExposed => query.filter(documents::key_exposed.eq(true)),
-        DocumentFilter::PendingBefore(moment) => query
-            .filter(documents::state.eq(DocumentState::Pending.as_str()))
-            .filter(documents::created_at.lt(sql_time(moment))),
-    };
-    let rows: Vec<ListedRow> = query.load(conn).await?;
-    Ok(readable(rows, page.limit)?)
-}
-
-/// A document, and the scope and algorithm of the pair that it is wrapped under.
-type ListedRow = (DocumentRow, Option<String>, Option<String>);
-
-/// The documents that one user has an entry of, in the order of the index of his entries: whoever
-/// has a million of them is given a page by reading no more than a page.
-async fn visible_to(
-    conn: &mut Conn,
-    user: SqlUuid,
-    after: Key,
-    place: Place,
-    limit: PageLimit,
-) -> QueryResult<Vec<ListedRow>> {
-    entries::table
-        .inner_join(
-            documents::table.on(documents::retention_class
-                .eq(entries::retention_class)
-                .and(documents::id.eq(entries::document_id))),
-        )
-        .left_join(key_pairs::table.on(key_pairs::serial.eq(documents::key_serial)))
-        .filter(entries::principal_kind.eq(PrincipalKind::User.as_str()))
-        .filter(entries::principal_id.eq(user))
-        .filter(between!(
-            "(entries.retention_class, entries.document_id)",
-            after,
-            place.last()
-        ))
-        .order((entries::retention_class.asc(), entries::document_id.asc()))
-        .limit(one_more(limit))
-        .select((
-            DocumentRow::as_select(),
-            key_pairs::scope.nullable(),
-            key_pairs::algorithm.nullable(),
-        ))
-        .load(conn)
-        .await
-}
-
-/// The page up to the first row that cannot be read: what stands before it is not hidden by it. It
-/// is the first of the next page, whose error names it.
-fn readable(
-    mut rows: Vec<ListedRow>,
-    limit: PageLimit,
-) -> Result<Page<Document, DocumentId>, StoreError> {
-    let mut more = rows.len() > limit.get();
-    // Behind the page, it is only counted.
-    rows.truncate(limit.get());
-    let mut items: Vec<Document> = Vec::with_capacity(rows.len());
-    for (row, scope, algorithm) in rows {
-        let pair = scope
-            .zip(algorithm)
-            .map(|(scope, algorithm)| WrapColumns { scope, algorithm });
-        match row.into_document(pair) {
-            Ok(document) => items.push(document),
-            Err(error) if items.is_empty() => return Err(error),
-            Err(_) => {
-                more = true;
-                break;
-            }
-        }
-    }
-    let next = items.last().filter(|_| more).map(|document| document.id);
-    Ok(Page { items, next })
 }

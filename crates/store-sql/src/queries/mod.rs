@@ -8,6 +8,8 @@ mod audit_log;
 mod documents;
 mod holds;
 mod key_registry;
+mod lists;
+pub(super) mod newest;
 pub(super) mod partitions;
 mod private_keys;
 pub(super) mod schema_version;

@@ -1,4 +1,4 @@
-use crypt_keeper_domain::model::{Document, DocumentId, Entry};
+use crypt_keeper_domain::model::{Document, DocumentId, Entry, RetentionClass};
 use uuid::Uuid;
 
 use super::{DocumentRow, EntryRow};
@@ -26,12 +26,16 @@ const HELD: i16 = 256;
 impl Place {
     /// The key of a document: the class, a function of the id and the place, and the id.
     pub(crate) fn key(self, id: DocumentId) -> Key {
-        let class = i16::from(id.class().number());
-        let class = match self {
+        (self.class(id.class()), SqlUuid(id.uuid()))
+    }
+
+    /// How rows bear a class.
+    pub(crate) fn class(self, class: RetentionClass) -> i16 {
+        let class = i16::from(class.number());
+        match self {
             Self::Partitions => class,
             Self::Held => class + HELD,
-        };
-        (class, SqlUuid(id.uuid()))
+        }
     }
 
     /// Before the key of every document of the place.
@@ -81,7 +85,7 @@ pub(crate) fn is_of_class(retention_class: i16, id: DocumentId) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crypt_keeper_domain::model::{RetentionClass, Timestamp};
+    use crypt_keeper_domain::model::Timestamp;
 
     use super::*;
 

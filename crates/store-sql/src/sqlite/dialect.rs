@@ -7,10 +7,10 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 
-use super::Conn;
+use super::{Conn, Database};
 use crate::rows::{DocumentRow, HoldRow, Key, KeyPairRow};
-use crate::schema::{documents, holds, key_pairs, partitions, users};
-use crate::sql_types::SqlUuid;
+use crate::schema::{documents, entries, holds, key_pairs, partitions, users};
+use crate::sql_types::{Id, SqlUuid};
 
 /// Whether there is such a user; in a write transaction nobody changes him meanwhile.
 pub(super) async fn lock_user(conn: &mut Conn, id: SqlUuid) -> QueryResult<bool> {
@@ -99,6 +99,38 @@ pub(super) async fn lock_partition(
     partition: Partition,
 ) -> QueryResult<Option<String>> {
     share_partition(conn, partition).await
+}
+
+/// `None`: all classes lie in one table.
+#[expect(clippy::unused_async, reason = "PostgreSQL's twin waits")]
+pub(super) async fn classes_with_tables(_: &mut Conn) -> QueryResult<Option<Vec<i16>>> {
+    Ok(None)
+}
+
+/// Those of an owner, the greatest id first: the index by owner is the nearest.
+pub(super) fn of_owner(
+    query: documents::BoxedQuery<'static, Database, Id>,
+    owner: SqlUuid,
+    _: i16,
+    _: (SqlUuid, SqlUuid),
+) -> documents::BoxedQuery<'static, Database, Id> {
+    query
+        .filter(documents::owner.eq(owner))
+        .order(documents::id.desc())
+}
+
+/// Those that somebody has an entry of, the greatest id first: likewise.
+pub(super) fn of_reader(
+    query: entries::BoxedQuery<'static, Database, Id>,
+    reader: SqlUuid,
+    kind: &'static str,
+    _: i16,
+    _: (SqlUuid, SqlUuid),
+) -> entries::BoxedQuery<'static, Database, Id> {
+    query
+        .filter(entries::principal_id.eq(reader))
+        .filter(entries::principal_kind.eq(kind))
+        .order(entries::document_id.desc())
 }
 
 /// Whether a migration was ever applied.

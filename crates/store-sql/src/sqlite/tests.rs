@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crypt_keeper_conformance::fixtures::Fixtures;
 use crypt_keeper_domain::model::{
-    AuditAction, DocumentId, KeyState, PageLimit, PageRequest, Scope, Timestamp,
+    AuditAction, DocumentId, KeyState, PageLimit, PageRequest, Principal, Scope, Timestamp,
 };
 use crypt_keeper_domain::ports::{
     ExpiredDocument, InsertOutcome, KeyRegistry as _, MetadataStore as _, StoreError,
@@ -20,8 +20,10 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use super::open::{self, Access};
+use super::queries::newest::{self, Span};
 use super::queries::{Done, sweeps};
 use super::{SqliteStore, dialect};
+use crate::sql_types::SqlUuid;
 
 fn pragma(conn: &mut SqliteConnection, name: &str) -> i64 {
     diesel::select(sql::<BigInt>(&format!(
@@ -110,6 +112,43 @@ async fn documents_that_expire_early_are_found_by_their_index_alone() {
         };
         let by = "SEARCH documents USING INDEX documents_expiring_early";
         assert!(detail.starts_with(by), "{detail}");
+    }
+    store.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_are_read_backwards_in_an_index_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("x.db");
+    let store = migrated(&path).await;
+    let mut conn = open::connect(&path, Access::Read).unwrap();
+    let user = Fixtures::new(Timestamp::EPOCH).user_id();
+    let owned = newest::owned(user, 0, Span::WHOLE, 51);
+    let visible = newest::visible(Principal::User(user), 0, Span::WHOLE, 51);
+    let rows = newest::by_ids(0, vec![SqlUuid(user.uuid()); 51]);
+    for (statement, by) in [
+        (
+            diesel::debug_query::<Sqlite, _>(&owned).to_string(),
+            "SEARCH documents USING COVERING INDEX documents_by_owner \
+             (owner=? AND retention_class=? AND id>? AND id<?)",
+        ),
+        (
+            diesel::debug_query::<Sqlite, _>(&visible).to_string(),
+            "SEARCH entries USING COVERING INDEX entries_by_principal (principal_id=? AND \
+             principal_kind=? AND retention_class=? AND document_id>? AND document_id<?)",
+        ),
+        (
+            diesel::debug_query::<Sqlite, _>(&rows).to_string(),
+            "SEARCH documents USING INDEX sqlite_autoindex_documents_1 (retention_class=? AND id=?)",
+        ),
+    ] {
+        let (statement, _) = statement.split_once(" -- binds").unwrap();
+        let plan: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}"))
+            .load(&mut conn)
+            .unwrap();
+        assert_eq!(plan[0].detail, by);
+        let mut others = plan[1..].iter().map(|step| &*step.detail);
+        assert!(others.all(|detail| detail.contains("key_pairs")));
     }
     store.shutdown().await;
 }
