@@ -226,7 +226,7 @@ impl Stores {
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 macro_rules! database {
-    ($type:ty, $name:literal, |$database:ident, $now:ident| $skew:expr) => {
+    ($type:ty, $name:literal, |$database:ident, $now:ident| $skew:expr $(, lost: $lost:expr)?) => {
         #[async_trait]
         impl Database for $type {
             fn name(&self) -> &'static str {
@@ -245,6 +245,12 @@ macro_rules! database {
                 let $database = self;
                 $skew
             }
+
+            $(
+                async fn lost_partitions(&self) -> Result<Vec<String>, DatabaseError> {
+                    $lost(self).await
+                }
+            )?
 
             async fn shutdown(&self) {
                 <$type>::shutdown(self).await;
@@ -385,7 +391,8 @@ const KEY_STORE_POOL: u16 = 2;
 database!(
     crypt_keeper_store_sql::PostgresStore,
     "metadata database",
-    |database, now| database.clock_skew(now).await.map(Some)
+    |database, now| database.clock_skew(now).await.map(Some),
+    lost: crypt_keeper_store_sql::PostgresStore::lost_tables
 );
 
 #[cfg(feature = "postgres")]

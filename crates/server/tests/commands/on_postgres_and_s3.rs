@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-use crypt_keeper_test_services::{self as services, S3Access};
+use crypt_keeper_test_services::{self as services, PostgresAccess, S3Access};
 use serde_json::Value;
 
 use crate::desk::Desk;
@@ -262,6 +262,55 @@ mod postgres {
 
         server.drop_database(&database).unwrap();
         server.drop_database(&keys).unwrap();
+    }
+
+    /// As an operator does who has moved a table away by hand, and back.
+    #[test]
+    fn a_partition_whose_table_was_detached_is_named_until_it_is_back() {
+        let Some(server) = services::postgres() else {
+            return;
+        };
+        let database = server.create_fresh_database("lost", None).unwrap();
+        let desk = on_postgres(&server.url(&database));
+        setup(&desk);
+        let of_partitions = || {
+            let mut all = findings(&desk);
+            all.retain(|one| one["check"] == "partitions");
+            all
+        };
+        assert!(of_partitions().is_empty(), "{:?}", of_partitions());
+        let listed = || desk.run(&["partitions", "list", "--json"]).json();
+        let of_class_0 = |one: &Value| one["class"] == 0;
+        let partition = listed().into_iter().rfind(of_class_0).unwrap();
+        let name = partition["partition"].as_str().unwrap().to_owned();
+        let table = format!("documents_{}", name.replace('/', "_"));
+
+        let own = PostgresAccess::from_url("the test's", &server.url(&database)).unwrap();
+        own.execute(&format!(
+            "CREATE TABLE bounds AS SELECT pg_get_expr(relpartbound, oid) AS bound
+               FROM pg_class WHERE oid = '{table}'::regclass;
+             ALTER TABLE documents_0 DETACH PARTITION {table}"
+        ))
+        .unwrap();
+        let found = of_partitions();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0]["level"], "error");
+        let message = found[0]["message"].as_str().unwrap();
+        assert!(message.contains(&format!("lacks {table},")), "{message}");
+        let fix = found[0]["fix"].as_str().unwrap();
+        assert!(fix.contains("attach what was detached"), "{fix}");
+        let unknown = listed().into_iter().rfind(of_class_0).unwrap();
+        assert_eq!(unknown["documents"], Value::Null, "{unknown}");
+
+        own.execute(&format!(
+            "DO $$ BEGIN EXECUTE 'ALTER TABLE documents_0 ATTACH PARTITION {table} '
+               || (SELECT bound FROM bounds); END $$"
+        ))
+        .unwrap();
+        assert!(of_partitions().is_empty(), "{:?}", of_partitions());
+        let known = listed().into_iter().rfind(of_class_0).unwrap();
+        assert_eq!(known, partition);
+        server.drop_database(&database).unwrap();
     }
 
     #[test]

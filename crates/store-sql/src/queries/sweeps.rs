@@ -8,7 +8,7 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt as _;
 
-use super::super::{Conn, Database, Store};
+use super::super::{Conn, Database, Store, partitions};
 use super::accounts::one_more;
 use super::documents::{is_there, missing};
 use super::{Done, record};
@@ -81,6 +81,9 @@ async fn expired(
     page: PageRequest<ExpiredDocument>,
 ) -> Result<Page<ExpiredDocument, ExpiredDocument>, Failure> {
     let rows: Vec<Row> = due(at, &page).load(conn).await?;
+    // Of all partitions: in the order of their moments, they are anywhere.
+    let all = Place::Partitions;
+    partitions::must_be_whole(conn, all.first(), all.last()).await?;
     let mut expired = Vec::with_capacity(rows.len());
     for (expired_at, id, version) in rows {
         // Null is not before any moment.

@@ -10,8 +10,9 @@ use crypt_keeper_domain::ports::{Rewrap, RewrapOutcome, StoreError, WalkStep, Wa
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use futures_util::FutureExt as _;
 
-use super::super::{Conn, dialect, rewraps};
+use super::super::{Conn, dialect, partitions, rewraps};
 use super::{Done, between};
 use crate::error::Failure;
 use crate::rows::{AuditRow, Key, KeyPairRow, Place, WrapRow};
@@ -116,6 +117,7 @@ pub(super) async fn rewrap(
     let mut under = rewraps::lock(conn, keys).await?;
     let mut outcomes = Vec::with_capacity(rewraps.len());
     let mut written = Vec::with_capacity(rewraps.len());
+    let mut missing = Vec::new();
     for mut new in rewraps {
         let left = pairs.get(&new.seen_serial);
         let outcome = judge(
@@ -129,9 +131,12 @@ pub(super) async fn rewrap(
             // Another one of the same document has come too late.
             under.insert(new.key, new.serial.as_i64());
             written.push(new);
+        } else if outcome == RewrapOutcome::Missing {
+            missing.push(new.key);
         }
         outcomes.push(outcome);
     }
+    partitions::must_all_be_in_reach(conn, &missing).await?;
     if written.is_empty() {
         return Ok(Done::Undo(outcomes));
     }
@@ -166,8 +171,11 @@ pub(super) async fn mark_exposed(
     serial: Serial,
     step: Step,
 ) -> Result<Done<Walked>, Failure> {
+    partitions::keep_attached(conn).await?;
     let last = last_of(conn, step).await?;
     let (after, end) = (step.after, last.unwrap_or(step.end));
+    // Before, for a table that is attached meanwhile; and after, for one that begins to leave.
+    partitions::must_be_whole(conn, after, end).await?;
     let number = serial.as_i64();
     let ids: Vec<SqlUuid> = documents::table
         .filter(to_mark!(after, end, number))
@@ -180,6 +188,7 @@ pub(super) async fn mark_exposed(
         .set(documents::key_exposed.eq(true))
         .execute(conn)
         .await?;
+    partitions::must_be_whole(conn, after, end).await?;
     Ok(Done::Keep(Walked {
         count: u64::try_from(marked).unwrap_or(u64::MAX),
         next: last.map(document_id).transpose()?,
@@ -187,9 +196,15 @@ pub(super) async fn mark_exposed(
 }
 
 pub(super) async fn count(conn: &mut Conn, serial: Serial, step: Step) -> Result<Walked, Failure> {
+    partitions::at_one_moment(conn, move |conn| count_now(conn, serial, step).boxed()).await
+}
+
+async fn count_now(conn: &mut Conn, serial: Serial, step: Step) -> Result<Walked, Failure> {
     let last = last_of(conn, step).await?;
+    let end = last.unwrap_or(step.end);
+    partitions::must_be_whole(conn, step.after, end).await?;
     let count: i64 = documents::table
-        .filter(between!(step.after, last.unwrap_or(step.end)))
+        .filter(between!(step.after, end))
         .filter(documents::key_serial.eq(serial.as_i64()))
         .filter(documents::state.ne(DocumentState::Deleted.as_str()))
         .count()
@@ -202,6 +217,10 @@ pub(super) async fn count(conn: &mut Conn, serial: Serial, step: Step) -> Result
 }
 
 pub(super) async fn under(conn: &mut Conn, serial: Serial, step: Step) -> Result<Wraps, Failure> {
+    partitions::at_one_moment(conn, move |conn| under_now(conn, serial, step).boxed()).await
+}
+
+async fn under_now(conn: &mut Conn, serial: Serial, step: Step) -> Result<Wraps, Failure> {
     let pair = key_pairs::table
         .find(serial.as_i64())
         .select(KeyPairRow::as_select())
@@ -210,8 +229,10 @@ pub(super) async fn under(conn: &mut Conn, serial: Serial, step: Step) -> Result
         .optional()?;
     let pair = pair.map(KeyPair::try_from).transpose()?;
     let last = last_of(conn, step).await?;
+    let end = last.unwrap_or(step.end);
+    partitions::must_be_whole(conn, step.after, end).await?;
     let rows: Vec<WrapRow> = documents::table
-        .filter(between!(step.after, last.unwrap_or(step.end)))
+        .filter(between!(step.after, end))
         .filter(documents::key_serial.eq(serial.as_i64()))
         .filter(documents::state.ne(DocumentState::Deleted.as_str()))
         .order((documents::retention_class.asc(), documents::id.asc()))

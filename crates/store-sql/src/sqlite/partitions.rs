@@ -6,6 +6,7 @@ use crypt_keeper_domain::ports::{Partitions as _, StoreError};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 
 use super::queries::{Done, partitions as catalogue};
 use super::{Conn, Store};
@@ -41,10 +42,33 @@ pub(super) async fn remove(
     catalogue::remove_rows(store, partition).await
 }
 
-/// Nothing to look for: there is one table.
+/// Nothing to look for: there is one table, here and below.
 #[expect(clippy::unused_async, reason = "PostgreSQL's twin waits")]
 pub(super) async fn must_be_in_reach(_: &mut Conn, _: Key) -> Result<(), Failure> {
     Ok(())
+}
+
+#[expect(clippy::unused_async, reason = "PostgreSQL's twin waits")]
+pub(super) async fn must_all_be_in_reach(_: &mut Conn, _: &[Key]) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[expect(clippy::unused_async, reason = "PostgreSQL's twin waits")]
+pub(super) async fn must_be_whole(_: &mut Conn, _: Key, _: Key) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[expect(clippy::unused_async, reason = "PostgreSQL's twin waits")]
+pub(super) async fn keep_attached(_: &mut Conn) -> QueryResult<()> {
+    Ok(())
+}
+
+/// Nothing leaves a table while it is read.
+pub(super) async fn at_one_moment<T, F>(conn: &mut Conn, read: F) -> Result<T, Failure>
+where
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Failure>>,
+{
+    read(conn).await
 }
 
 /// Counted, in the primary key's index.

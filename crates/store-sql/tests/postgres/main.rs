@@ -20,6 +20,7 @@ mod holds;
 mod ingest;
 mod language;
 mod lock_order;
+mod lost_partitions;
 mod migrations;
 mod outage;
 mod partition_drops;

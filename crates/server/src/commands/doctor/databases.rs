@@ -81,7 +81,9 @@ async fn partitions(metadata: &dyn Database) -> Option<Finding> {
                 "the database lacks {}, which its catalogue has: their documents cannot be read",
                 lost.join(", ")
             ),
-            "restore them from a backup, each under its name; the service finds them by itself",
+            "put them back, each under its name (docs/operations.md, tables of a partition that are \
+             lost): attach what was detached, restore the rest from a backup; the service finds them \
+             by itself",
         )),
         Err(error) => Some(Finding::error(
             "partitions",

@@ -141,7 +141,8 @@ impl Documents {
             let listed = admin.stores.store.list(&DocumentFilter::Every, &page).await;
             let listed = match listed {
                 Ok(listed) => listed,
-                Err(StoreError::Corrupt(_)) => {
+                // Of a partition whose tables are lost nothing is known, and it can be dropped.
+                Err(StoreError::Corrupt(_) | StoreError::Unavailable(_)) => {
                     let partitions = &admin.stores.partitions;
                     let estimate = partitions.estimate_documents(partition).await;
                     return Ok(Self::Estimated(estimate.map_err(Error::from)?));

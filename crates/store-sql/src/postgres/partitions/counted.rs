@@ -1,5 +1,5 @@
 //! How many documents a partition holds: counted where its tables are small, else as the planner
-//! estimates it from the statistics of VACUUM and ANALYZE.
+//! estimates it from the statistics of VACUUM and ANALYZE. Of one whose tables are lost it is unknown.
 
 use crypt_keeper_domain::model::Partition;
 use diesel::sql_types::{BigInt, Text};
@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl as _;
 
 use super::super::Conn;
 use super::super::queries::partitions as catalogue;
+use super::lost;
 use crate::error::Failure;
 use crate::rows::partition_key;
 
@@ -29,6 +30,9 @@ pub(in super::super) async fn estimate(
     conn: &mut Conn,
     partition: Partition,
 ) -> Result<Option<u64>, Failure> {
+    if !lost::among(conn, [partition].into()).await?.is_empty() {
+        return Ok(None);
+    }
     let (class, (first, after)) = (partition_key(partition).0, catalogue::ids(partition));
     let from = format!(
         "FROM documents WHERE retention_class = {class} AND id >= '{}' AND id < '{}'",

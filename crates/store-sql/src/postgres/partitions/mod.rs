@@ -7,8 +7,12 @@ mod lost;
 mod made;
 mod removed;
 mod tables;
+mod whole;
 
 pub(super) use counted::estimate;
-pub(super) use lost::{among as lost_among, error as lost, must_be_in_reach, partition_of};
+pub(super) use lost::{
+    among as lost_among, error as lost, must_all_be_in_reach, must_be_in_reach, partition_of,
+};
 pub(super) use made::ensure;
 pub(super) use removed::remove;
+pub(super) use whole::{at_one_moment, keep_attached, must_be_whole};
