@@ -5,7 +5,7 @@ use crypt_keeper_domain::ports::{DocumentFilter, StoreError};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, Database};
+use super::super::{Conn, Database, partitions};
 use super::accounts::one_more;
 use super::between;
 use super::newest::{Whose, newest_first};
@@ -52,6 +52,9 @@ pub(super) async fn list(
     let is_more = rows.len() > page.limit.get();
     // Behind the page, it is only counted.
     rows.truncate(page.limit.get());
+    let last = rows.last().filter(|_| is_more);
+    let end = last.map_or(place.last(), |(row, ..)| (row.retention_class, row.id));
+    partitions::must_be_whole(conn, after, end).await?;
     Ok(readable(rows, is_more)?)
 }
 

@@ -21,7 +21,7 @@ use diesel::sql_types::SmallInt;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::super::{Conn, Database, dialect};
+use super::super::{Conn, Database, dialect, partitions};
 use super::lists::{ListedRow, readable};
 use crate::error::Failure;
 use crate::rows::{DocumentRow, Key, Place};
@@ -64,13 +64,13 @@ pub(super) async fn newest_first(
     let is_more = keys.len() > limit;
     keys.truncate(limit);
     let rows = load(conn, &keys).await?;
+    let last = keys.last().filter(|_| is_more);
+    let last = last.and_then(|(_, id)| DocumentId::from_uuid(id.0).ok());
+    partitions::must_be_whole_newest_first(conn, place, page.after, last).await?;
     let count = rows.len();
     let mut page = readable(rows, is_more)?;
     if is_more && page.items.len() == count {
         // Also if the last one has gone meanwhile.
-        let last = keys
-            .last()
-            .and_then(|(_, id)| DocumentId::from_uuid(id.0).ok());
         page.next = last.or(page.next);
     }
     Ok(page)

@@ -1,7 +1,9 @@
 //! Time partitions in one table: the catalogue is all there is to make, and rows are removed one by
 //! one, some in each transaction.
 
-use crypt_keeper_domain::model::{Lifetime, Partition, PartitionEntry, PartitionState, Timestamp};
+use crypt_keeper_domain::model::{
+    DocumentId, Lifetime, Partition, PartitionEntry, PartitionState, Timestamp,
+};
 use crypt_keeper_domain::ports::{Partitions as _, StoreError};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -11,7 +13,7 @@ use futures_util::future::BoxFuture;
 use super::queries::{Done, partitions as catalogue};
 use super::{Conn, Store};
 use crate::error::Failure;
-use crate::rows::{Key, PartitionRow, partition_key};
+use crate::rows::{Key, PartitionRow, Place, partition_key};
 use crate::schema::documents;
 
 pub(super) async fn ensure(
@@ -55,6 +57,16 @@ pub(super) async fn must_all_be_in_reach(_: &mut Conn, _: &[Key]) -> Result<(), 
 
 #[expect(clippy::unused_async, reason = "PostgreSQL's twin waits")]
 pub(super) async fn must_be_whole(_: &mut Conn, _: Key, _: Key) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[expect(clippy::unused_async, reason = "PostgreSQL's twin waits")]
+pub(super) async fn must_be_whole_newest_first(
+    _: &mut Conn,
+    _: Place,
+    _: Option<DocumentId>,
+    _: Option<DocumentId>,
+) -> Result<(), Failure> {
     Ok(())
 }
 

@@ -8,12 +8,12 @@ use crypt_keeper_conformance::{Scene, uphold};
 use crypt_keeper_domain::Error;
 use crypt_keeper_domain::memory::{MemoryVault, SeededEntropy};
 use crypt_keeper_domain::model::{
-    AuditAction, CallContext, Caller, Document, KeyPair, KeyPairChange, KeyState, PageRequest,
-    PartitionState, RequestId, RetentionClass, Scope, Serial, Timestamp,
+    AuditAction, CallContext, Caller, Document, KeyPair, KeyPairChange, KeyState, PageLimit,
+    PageRequest, PartitionState, Principal, RequestId, RetentionClass, Scope, Serial, Timestamp,
 };
 use crypt_keeper_domain::ports::{
-    Change, KeyRegistry as _, MetadataStore as _, Partitions as _, RegistryChange, Rewrap,
-    StoreError, Sweeps as _, WalkStep,
+    Change, DocumentFilter, KeyRegistry as _, MetadataStore as _, MetadataTransfer as _,
+    Partitions as _, RegistryChange, Rewrap, StoreError, Sweeps as _, WalkStep,
 };
 use crypt_keeper_domain::usecase::{CountDocuments, DestroyKeys, KeyPairStep};
 
@@ -77,7 +77,34 @@ async fn acts(harness: &Store, scene: &Scene<'_>, scenery: &Scenery) -> Vec<Answ
     }
     let (store, serial) = (&harness.store, scenery.pair.serial);
     let step = WalkStep::default();
-    vec![
+    let page = PageRequest::default();
+    let owner = scenery.gone.owner;
+    let mut answers = Vec::new();
+    for (act, filter) in [
+        ("list of all", DocumentFilter::Every),
+        ("list by owner", DocumentFilter::OwnedBy(owner)),
+        (
+            "list by reader",
+            DocumentFilter::VisibleTo(vec![Principal::User(owner)]),
+        ),
+        (
+            "list by two readers",
+            DocumentFilter::VisibleTo(vec![
+                Principal::User(owner),
+                Principal::User(scene.make.user_id()),
+            ]),
+        ),
+        ("list by pair", DocumentFilter::WrappedBy(serial)),
+        ("list of the exposed", DocumentFilter::KeyExposed),
+        (
+            "list of the pending",
+            DocumentFilter::PendingBefore(Timestamp::MAX),
+        ),
+    ] {
+        answers.push((act, answer(store.list(&filter, &page).await)));
+    }
+    answers.extend([
+        ("copy", answer(store.documents_with_entries(&page).await)),
         ("count", answer(store.count_wrapped_by(serial, &step).await)),
         ("wraps", answer(store.wraps_under(serial, &step).await)),
         (
@@ -88,7 +115,8 @@ async fn acts(harness: &Store, scene: &Scene<'_>, scenery: &Scenery) -> Vec<Answ
                     .await,
             ),
         ),
-    ]
+    ]);
+    answers
 }
 
 fn is_refused<T: Debug>(scenery: &Scenery, answer: &Result<T, StoreError>) -> bool {
@@ -192,6 +220,18 @@ async fn acts_over_a_lost_partition_are_refused_until_it_is_back() {
             };
             let counted = harness.store.count_wrapped_by(serial, &one).await.unwrap();
             assert_eq!((counted.count, counted.next), (1, Some(scenery.kept.id)));
+
+            // A page that is full before, too: of the documents' own table it is the last.
+            let newest = DocumentFilter::OwnedBy(scenery.gone.owner);
+            let is_full = kind == "entries";
+            for (filter, seen) in [(DocumentFilter::Every, is_full), (newest, false)] {
+                let page = PageRequest {
+                    after: None,
+                    limit: PageLimit::clamped(1),
+                };
+                let listed = harness.store.list(&filter, &page).await;
+                assert_eq!(listed.is_ok(), seen, "{filter:?}: {listed:?}");
+            }
 
             client.run(&attach).await;
             assert_eq!(harness.store.lost_tables().await.unwrap(), [""; 0]);

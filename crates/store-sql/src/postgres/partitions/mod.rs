@@ -15,4 +15,4 @@ pub(super) use lost::{
 };
 pub(super) use made::ensure;
 pub(super) use removed::remove;
-pub(super) use whole::{at_one_moment, keep_attached, must_be_whole};
+pub(super) use whole::{at_one_moment, keep_attached, must_be_whole, must_be_whole_newest_first};

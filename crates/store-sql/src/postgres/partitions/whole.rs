@@ -1,7 +1,7 @@
 //! Reads that go over partitions pass by one whose tables are lost without a word: what they have gone
 //! over is held against the catalogue, and refused if anything of it is out of reach.
 
-use crypt_keeper_domain::model::Partition;
+use crypt_keeper_domain::model::{DocumentId, Partition, RetentionClass};
 use diesel::QueryResult;
 use diesel_async::{AnsiTransactionManager, SimpleAsyncConnection as _, TransactionManager as _};
 use futures_util::future::BoxFuture;
@@ -59,6 +59,20 @@ pub(in super::super) async fn must_be_whole(
     refuse(conn, |partition| is_between(after, end, partition)).await
 }
 
+/// Refuses what went over documents from the newest on, behind one and up to another, if a partition
+/// of theirs is lost.
+pub(in super::super) async fn must_be_whole_newest_first(
+    conn: &mut Conn,
+    place: Place,
+    after: Option<DocumentId>,
+    last: Option<DocumentId>,
+) -> Result<(), Failure> {
+    match place {
+        Place::Partitions => refuse(conn, |partition| is_among(after, last, partition)).await,
+        Place::Held => Ok(()),
+    }
+}
+
 async fn refuse(
     conn: &mut Conn,
     was_read: impl Fn(Partition) -> bool + Send,
@@ -79,9 +93,20 @@ fn is_between(after: Key, end: Key, partition: Partition) -> bool {
     order(after) < order((class, behind)) && order((class, first)) <= order(end)
 }
 
+/// Those of class `import` come last: their ids tell no time.
+fn is_among(after: Option<DocumentId>, last: Option<DocumentId>, partition: Partition) -> bool {
+    let is_import = |id: &DocumentId| id.class() == RetentionClass::IMPORT;
+    let reached_import = last.as_ref().is_none_or(is_import);
+    let Some((first, behind)) = partition.id_range() else {
+        return reached_import;
+    };
+    let begins_before = after.is_none_or(|after| !is_import(&after) && first < after.uuid());
+    begins_before && (reached_import || last.is_none_or(|last| last.uuid() < behind))
+}
+
 #[cfg(test)]
 mod tests {
-    use crypt_keeper_domain::model::{DocumentId, Timestamp};
+    use crypt_keeper_domain::model::Timestamp;
 
     use super::*;
 
@@ -116,5 +141,29 @@ mod tests {
             partition("7/20260301")
         ));
         assert!(is_between(key("0/20260201"), key("0/20260401"), march));
+    }
+
+    #[test]
+    fn a_list_of_the_newest_goes_over_the_partitions_from_the_latest_on() {
+        let march = partition("0/20260301");
+        let import = partition("255/19700101");
+        let imported = Uuid::from_u128(0x3a9c_2f1e_5b7d_4e8a_9c1b_2d3e_4f5a_6b7c);
+        let imported = DocumentId::from_uuid(imported).unwrap();
+        assert_eq!(imported.class(), RetentionClass::IMPORT);
+        assert!(is_among(None, None, march) && is_among(None, None, import));
+        let (later, same, earlier) = (
+            Some(within("7/20260420")),
+            Some(within("0/20260301")),
+            Some(within("7/20260215")),
+        );
+        assert!(!is_among(None, later, march), "the page was full before");
+        assert!(is_among(None, same, march) && is_among(None, earlier, march));
+        assert!(is_among(later, earlier, march) && is_among(same, None, march));
+        assert!(!is_among(earlier, None, march), "it was passed before");
+        assert!(!is_among(None, earlier, import));
+        assert!(is_among(earlier, Some(imported), import));
+        assert!(is_among(None, Some(imported), march));
+        assert!(is_among(Some(imported), None, import));
+        assert!(!is_among(Some(imported), None, march));
     }
 }

@@ -8,8 +8,9 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, SmallInt};
 use diesel_async::RunQueryDsl;
+use futures_util::FutureExt as _;
 
-use super::super::super::{Conn, transfer};
+use super::super::super::{Conn, partitions, transfer};
 use super::super::Done;
 use super::{done, judge, list};
 use crate::error::Failure;
@@ -18,6 +19,14 @@ use crate::schema::{documents, entries, key_pairs};
 use crate::sql_types::{Id, SqlUuid};
 
 pub(super) async fn read_page(
+    conn: &mut Conn,
+    place: Place,
+    page: PageRequest<DocumentId>,
+) -> Result<Page<DocumentWithEntries, DocumentId>, Failure> {
+    partitions::at_one_moment(conn, move |conn| read_page_now(conn, place, page).boxed()).await
+}
+
+async fn read_page_now(
     conn: &mut Conn,
     place: Place,
     page: PageRequest<DocumentId>,
