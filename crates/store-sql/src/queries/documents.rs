@@ -13,7 +13,7 @@ use diesel_async::RunQueryDsl;
 use futures_util::FutureExt as _;
 
 use super::super::{Conn, Store, dialect, hot, partitions};
-pub(super) use super::lists::list;
+use super::lists::list;
 use super::{Done, record, wraps};
 use crate::error::Failure;
 use crate::rows::{AuditRow, EntryRow, Key, Place, sql_time, stored_size};

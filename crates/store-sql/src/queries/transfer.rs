@@ -18,7 +18,7 @@ use futures_util::FutureExt as _;
 
 use super::super::{Conn, Store, transfer};
 use super::Done;
-use super::documents::list;
+use super::lists::list;
 use crate::error::Failure;
 use crate::rows::{ApiKeyRow, AuditRow, HoldRow, KeyPairRow, UserRow};
 use crate::schema::{api_keys, audit, holds, key_pairs, users};
