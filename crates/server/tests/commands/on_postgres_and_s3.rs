@@ -301,6 +301,18 @@ mod postgres {
         assert!(fix.contains("attach what was detached"), "{fix}");
         let unknown = listed().into_iter().rfind(of_class_0).unwrap();
         assert_eq!(unknown["documents"], Value::Null, "{unknown}");
+        // A list says so, instead of being short; what would be dropped is said all the same.
+        let refused = desk.run(&["documents", "list"]);
+        assert_eq!(refused.code, 1, "{}", refused.stdout);
+        assert!(
+            refused.stderr.contains(&format!("partition {name}")),
+            "{}",
+            refused.stderr
+        );
+        let plan = desk.run(&["partitions", "drop", &name, "--dry-run", "--json"]);
+        assert_eq!(plan.code, 0, "{}", plan.stderr);
+        let plan = plan.json().remove(0);
+        assert_eq!(plan["documents"], Value::Null, "{plan}");
 
         own.execute(&format!(
             "DO $$ BEGIN EXECUTE 'ALTER TABLE documents_0 ATTACH PARTITION {table} '
