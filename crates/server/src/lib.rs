@@ -16,7 +16,7 @@ mod job_calls;
 mod key_rewrap;
 pub mod key_upkeep;
 pub mod logging;
-mod partition_probe;
+pub mod partition_probe;
 pub mod partition_upkeep;
 pub mod ports;
 mod welcome;

@@ -7,16 +7,20 @@ use crypt_keeper_domain::model::RetentionClasses;
 use crypt_keeper_domain::ports::{Clock, Condition, Partitions, Probe, ProbeError};
 use crypt_keeper_domain::usecase::KeepUpPartitions;
 
-/// Warns when a retention class has fewer partitions ahead than it should have. Uploads make what
-/// they miss, so that is never a reason not to be ready.
+use crate::partition_upkeep::PartitionMetrics;
+
+/// Warns when a retention class has fewer partitions ahead than it should have, and counts them,
+/// whoever makes them. Uploads make what they miss, so that is never a reason not to be ready.
 #[derive(Debug)]
-pub(crate) struct PartitionProbe {
+pub struct PartitionProbe {
     /// What there is.
-    pub(crate) partitions: Arc<dyn Partitions>,
+    pub partitions: Arc<dyn Partitions>,
     /// Whose partitions are looked at.
-    pub(crate) retention: RetentionClasses,
+    pub retention: RetentionClasses,
     /// Which of them is the current one.
-    pub(crate) clock: Arc<dyn Clock>,
+    pub clock: Arc<dyn Clock>,
+    /// Where they are counted.
+    pub metrics: PartitionMetrics,
 }
 
 #[async_trait]
@@ -32,6 +36,7 @@ impl Probe for PartitionProbe {
             source: Some(Box::new(error)),
         })?;
         let ahead = KeepUpPartitions::ahead(&self.retention, &entries, self.clock.now());
+        self.metrics.set_ahead(&ahead);
         if !KeepUpPartitions::is_behind(&ahead) {
             return Ok(Condition::Good);
         }

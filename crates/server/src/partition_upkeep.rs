@@ -2,11 +2,12 @@
 //! ended, removes expired ones, and sweeps documents that expire before theirs. Every instance may
 //! run it: each step is taken by one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crypt_keeper_domain::Error;
-use crypt_keeper_domain::model::{CallContext, KeyPair, Partition};
+use crypt_keeper_domain::model::{CallContext, KeyPair, Partition, RetentionClass};
 use crypt_keeper_domain::usecase::{
     CountDocuments, DestroyKeys, EnsureKeyPair, ExpirePartitions, ExpiredPartitions,
     KeepUpPartitions, KeptPartitions, RetirePartitionPairs, ScheduleDestruction, ScopePolicy,
@@ -32,7 +33,7 @@ const AGAIN: (Duration, Duration) = (Duration::from_secs(60), Duration::from_sec
 /// How long beyond the life of presigned URLs the objects of a closed partition stay.
 const DRAIN_BEYOND_URLS: Duration = Duration::from_secs(60);
 
-/// What the job counts.
+/// What the job counts, and what its absence is seen by.
 #[derive(Clone, Debug, Default)]
 pub struct PartitionMetrics {
     ahead: Family<ClassLabels, Gauge>,
@@ -90,6 +91,18 @@ impl PartitionMetrics {
             ),
         ] {
             registry.register(name, help, counter.clone());
+        }
+    }
+
+    /// Sets how many partitions are made ahead. Not the job's to say: where none runs, it matters
+    /// most.
+    pub(crate) fn set_ahead(&self, ahead: &BTreeMap<RetentionClass, usize>) {
+        for (class, count) in ahead {
+            let labels = ClassLabels {
+                retention_class: class.number(),
+            };
+            let count = i64::try_from(*count).unwrap_or(i64::MAX);
+            self.ahead.get_or_create(&labels).set(count);
         }
     }
 }
@@ -166,18 +179,7 @@ impl PartitionUpkeep {
 
     async fn make_ahead(&self, call: &CallContext) {
         match self.keep_up.run(call).await {
-            Ok(kept) => {
-                self.tell_made(&kept);
-                let ahead =
-                    KeepUpPartitions::ahead(&self.keep_up.retention, &kept.entries, call.at);
-                for (class, count) in ahead {
-                    let labels = ClassLabels {
-                        retention_class: class.number(),
-                    };
-                    let count = i64::try_from(count).unwrap_or(i64::MAX);
-                    self.metrics.ahead.get_or_create(&labels).set(count);
-                }
-            }
+            Ok(kept) => self.tell_made(&kept),
             Err(error) => self.failed(&error, "cannot know which partitions are there"),
         }
     }

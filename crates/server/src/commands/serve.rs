@@ -96,7 +96,17 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, StartError> {
             algorithm: settings.keys.algorithm,
         }),
     };
-    let state = Arc::new(State::new(&opened.ports, http_settings));
+    let mut state = State::new(&opened.ports, http_settings);
+    if settings.role == Role::Full {
+        let probe = PartitionProbe {
+            partitions: Arc::clone(&opened.stores.partitions),
+            retention: settings.retention.clone(),
+            clock: Arc::clone(&context.clock),
+            metrics: state.metrics.partitions.clone(),
+        };
+        state.readiness.add(Arc::new(probe));
+    }
+    let state = Arc::new(state);
     let follower = opened.ring.clone().map(|ring| {
         state.metrics.follow_master_keys(ring.keys());
         context.runtime.spawn(ring.follow(LOOK_AT_MASTER_KEYS))
@@ -166,18 +176,13 @@ async fn open(context: &Context, public_url: &PublicUrl) -> Result<Opened, Start
     let keys = master_keys.as_ref();
     let objects = wiring::open_blobs(settings, public_url, keys, clock, &context.runtime).await?;
     objects.require_bucket().await?;
-    let mut ports = wiring::ports(
+    let ports = wiring::ports(
         &stores,
         &vault,
         &objects,
         Arc::clone(&context.clock),
         Arc::clone(&context.entropy),
     );
-    ports.probes.push(Arc::new(PartitionProbe {
-        partitions: Arc::clone(&stores.partitions),
-        retention: settings.retention.clone(),
-        clock: Arc::clone(&context.clock),
-    }));
     let welcome = match first_start {
         Some(first_start) => {
             let call = context.call(Caller::system())?;

@@ -73,6 +73,11 @@ impl Readiness {
         }
     }
 
+    /// Asks one more.
+    pub fn add(&mut self, probe: Arc<dyn Probe>) {
+        self.probes.push(probe);
+    }
+
     /// What the parts say now, or said within the last second.
     pub async fn report(&self) -> Arc<Report> {
         let mut last = self.last.lock().await;

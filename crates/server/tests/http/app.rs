@@ -23,6 +23,7 @@ use crypt_keeper_secret::{ExposeSecret, SecretBytes};
 use crypt_keeper_server::config::Role;
 use crypt_keeper_server::entropy::SystemEntropy;
 use crypt_keeper_server::http::{self, HttpSettings, Running, State, Timeouts};
+use crypt_keeper_server::partition_probe::PartitionProbe;
 use crypt_keeper_server::ports::Ports;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
@@ -52,6 +53,8 @@ pub(crate) struct Options {
     pub(crate) tls: Option<rustls::ServerConfig>,
     pub(crate) role: Role,
     pub(crate) retention: RetentionClasses,
+    /// Whether its readiness looks at the partitions of its retention classes.
+    pub(crate) partitions: bool,
     pub(crate) timeouts: Timeouts,
 }
 
@@ -64,6 +67,7 @@ impl Default for Options {
             tls: None,
             role: Role::Full,
             retention: RetentionClasses::default(),
+            partitions: false,
             timeouts: Timeouts::default(),
         }
     }
@@ -120,11 +124,20 @@ impl App {
             query_auth: options.query_auth,
             role: options.role,
             scope: ScopePolicy::Shared,
-            retention: options.retention,
+            retention: options.retention.clone(),
             ..HttpSettings::default()
         };
         let mut state = State::new(&ports, settings);
         state.timeouts = options.timeouts;
+        if options.partitions {
+            let probe = PartitionProbe {
+                partitions: Arc::clone(&store) as _,
+                retention: options.retention,
+                clock: Arc::clone(&clock) as _,
+                metrics: state.metrics.partitions.clone(),
+            };
+            state.readiness.add(Arc::new(probe));
+        }
         let state = Arc::new(state);
         let of_metrics = Arc::clone(&vault);
         let stats = move || Some(of_metrics.cache_stats());

@@ -1,9 +1,13 @@
 //! What supervisors ask.
 
+use std::time::Duration;
+
 use crypt_keeper_domain::memory::Fault;
+use crypt_keeper_domain::model::{Lifetime, Partition, RetentionClass};
+use crypt_keeper_domain::ports::{Clock, Partitions};
 use insta::assert_snapshot;
 
-use crate::app::{A_TXT, App};
+use crate::app::{A_TXT, App, Options};
 
 #[tokio::test]
 async fn it_lives_is_ready_and_says_what_it_is() {
@@ -49,8 +53,58 @@ async fn the_part_that_is_not_ready_is_named_and_the_service_lives_on() {
 
     app.store.faults().heal();
     // An answer of the parts serves for a second.
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(app.ask("GET", "/readyz").await.status, 200);
+}
+
+/// What `/metrics` says of partitions, in order.
+async fn partition_lines(app: &App) -> String {
+    let answer = app.ask("GET", "/metrics").await;
+    let text = answer.text();
+    let is_of_partitions = |line: &&str| {
+        line.contains("partitions_ahead{") || line.ends_with("{part=\"partitions\"} 1")
+    };
+    let mut lines: Vec<_> = text.lines().filter(is_of_partitions).collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+/// No job runs here: nobody but the probe counts them.
+#[tokio::test]
+async fn a_class_with_too_few_partitions_ahead_is_named_and_counted_where_no_job_runs() {
+    let options = Options {
+        partitions: true,
+        ..Options::default()
+    };
+    let app = App::start_with(options).await;
+    assert_snapshot!(app.ask("GET", "/readyz").await, @r#"
+    200
+    cache-control: no-store
+    content-type: application/json
+
+    {"status":"degraded","parts":[{"part":"keys","ready":true},{"part":"blobs","ready":true},{"part":"partitions","ready":true,"message":"fewer than 2 partitions are made ahead: class 0 has 0; no instance runs jobs, or they fail (`crypt-keeper partitions list` shows what there is)"}]}
+    "#);
+    assert_snapshot!(partition_lines(&app).await, @r#"
+    crypt_keeper_degraded{part="partitions"} 1
+    crypt_keeper_partitions_ahead{retention_class="0"} 0
+    crypt_keeper_ready{part="partitions"} 1
+    "#);
+
+    let at = app.clock.now();
+    let mut partition = Some(Partition::at(RetentionClass::DEFAULT, at));
+    for _ in 0..3 {
+        let next = partition.unwrap();
+        let made = app.store.ensure_partition(next, Lifetime::SHORTEST, at);
+        made.await.unwrap();
+        partition = next.next();
+    }
+    // An answer of the parts serves for a second.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_snapshot!(partition_lines(&app).await, @r#"
+    crypt_keeper_partitions_ahead{retention_class="0"} 2
+    crypt_keeper_ready{part="partitions"} 1
+    "#);
+    assert_eq!(app.ask("GET", "/readyz").await.json()["status"], "ready");
 }
 
 #[tokio::test]
