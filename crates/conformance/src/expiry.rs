@@ -1,27 +1,24 @@
 //! What [`ExpirePartitions`] does over a store: whoever is stopped anywhere, and whoever comes after,
 //! come to the same end.
 //!
-//! Laws of the use case on every store; the objects are in memory.
+//! Laws of the use case on every store; the objects and private halves are in memory.
+
+mod failing;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use crypt_keeper_domain::memory::{ManualClock, MemoryBlobs, MemoryVault, SeededEntropy};
 use crypt_keeper_domain::model::{
-    AuditAction, CallContext, Caller, Document, KeyPair, KeyState, Lifetime, ObjectKey,
-    ObjectPrefix, Partition, PartitionEntry, PartitionState, Record, RequestId, RetentionClass,
-    Rights, Scope, Timestamp,
+    AuditAction, AuditEntry, CallContext, Caller, Document, KeyPair, KeyState, ObjectPrefix,
+    Partition, PartitionState, RequestId, RetentionClass, Rights, Scope,
 };
-use crypt_keeper_domain::ports::{
-    AuditFilter, BlobError, BlobStore, Change, GetTerms, ObjectInfo, Partitions, PresignedUrl,
-    PutTerms, StoreError,
-};
+use crypt_keeper_domain::ports::{AuditFilter, BlobStore, KeyRegistry, Partitions, PutTerms};
 use crypt_keeper_domain::usecase::{
     CountDocuments, DestroyKeys, ExpirePartitions, RetirePartitionPairs, ScheduleDestruction,
 };
 
+use self::failing::{Failing, Failpoint};
 use crate::{Scene, StoreHarness};
 
 /// Makes a test of every law of expiry; takes an expression whose future gives
@@ -42,137 +39,8 @@ macro_rules! expiry_laws {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// More than the steps of an expiry that concern partitions and objects.
-const POINTS: u32 = 10;
-
-/// Where an expiry is stopped.
-#[derive(Debug)]
-struct Failpoint {
-    /// Calls until then.
-    left: AtomicU32,
-    /// Whether the call takes place all the same, and only its answer is lost.
-    is_late: bool,
-}
-
-impl Failpoint {
-    /// Fails one call: the one after `calls`.
-    fn new(calls: u32, is_late: bool) -> Arc<Self> {
-        let left = AtomicU32::new(calls + 1);
-        Arc::new(Self { left, is_late })
-    }
-
-    /// Makes a call, or is the end of it.
-    async fn pass<T, E: From<Killed>>(
-        &self,
-        call: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        let stops = |left: u32| left.checked_sub(1);
-        let left = self
-            .left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, stops);
-        match left {
-            Ok(1) if self.is_late => {
-                call.await?;
-                Err(E::from(Killed))
-            }
-            Ok(1) => Err(E::from(Killed)),
-            _ => call.await,
-        }
-    }
-}
-
-/// What a failpoint answers.
-struct Killed;
-
-const KILLED: &str = "killed at a failpoint";
-
-impl From<Killed> for StoreError {
-    fn from(_: Killed) -> Self {
-        Self::Unavailable(KILLED.into())
-    }
-}
-
-impl From<Killed> for BlobError {
-    fn from(_: Killed) -> Self {
-        Self::Unavailable(KILLED.into())
-    }
-}
-
-/// Partitions and objects that fail once.
-#[derive(Debug)]
-struct Failing<P: ?Sized> {
-    port: Arc<P>,
-    at: Arc<Failpoint>,
-}
-
-#[async_trait]
-impl Partitions for Failing<dyn Partitions> {
-    async fn list_partitions(&self) -> Result<Vec<PartitionEntry>, StoreError> {
-        self.at.pass(self.port.list_partitions()).await
-    }
-
-    async fn find_partition(
-        &self,
-        partition: Partition,
-    ) -> Result<Option<PartitionEntry>, StoreError> {
-        self.at.pass(self.port.find_partition(partition)).await
-    }
-
-    async fn ensure_partition(
-        &self,
-        partition: Partition,
-        lifetime: Lifetime,
-        at: Timestamp,
-    ) -> Result<PartitionEntry, StoreError> {
-        let call = self.port.ensure_partition(partition, lifetime, at);
-        self.at.pass(call).await
-    }
-
-    async fn advance_partition(
-        &self,
-        partition: Partition,
-        to: PartitionState,
-        record: &Record,
-    ) -> Result<Change, StoreError> {
-        let call = self.port.advance_partition(partition, to, record);
-        self.at.pass(call).await
-    }
-
-    async fn drop_partition(&self, partition: Partition) -> Result<(), StoreError> {
-        self.at.pass(self.port.drop_partition(partition)).await
-    }
-
-    async fn estimate_documents(&self, partition: Partition) -> Result<Option<u64>, StoreError> {
-        self.at.pass(self.port.estimate_documents(partition)).await
-    }
-}
-
-#[async_trait]
-impl BlobStore for Failing<MemoryBlobs> {
-    async fn presign_put(
-        &self,
-        key: &ObjectKey,
-        terms: &PutTerms,
-    ) -> Result<PresignedUrl, BlobError> {
-        self.port.presign_put(key, terms).await
-    }
-
-    async fn presign_get(
-        &self,
-        key: &ObjectKey,
-        terms: &GetTerms,
-    ) -> Result<PresignedUrl, BlobError> {
-        self.port.presign_get(key, terms).await
-    }
-
-    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, BlobError> {
-        self.port.head(key).await
-    }
-
-    async fn delete_prefix(&self, prefix: &ObjectPrefix) -> Result<u64, BlobError> {
-        self.at.pass(self.port.delete_prefix(prefix)).await
-    }
-}
+/// More calls than an expiry makes in any one of its runs.
+const MOST_POINTS: u32 = 40;
 
 /// A store with documents in partitions, and a bucket.
 struct Archive<'a> {
@@ -203,7 +71,9 @@ impl<'a> Archive<'a> {
         let class = RetentionClass::new(class);
         let id = scene.make.document_id(class, scene.make.at());
         let scope = Scope::Partition(id.partition());
-        let pair = scene.pair(scope, KeyState::Active).await;
+        let pair = scene.pair(scope.clone(), KeyState::Active).await;
+        // One that was made and never wrapped: it is destroyed without a wait.
+        scene.pair(scope, KeyState::PreActive).await;
         let document = scene.make.document_with_id(id, owner.id, &pair);
         scene.insert(&document).await;
         scene.share(&document, reader.id, Rights::READ).await;
@@ -224,6 +94,11 @@ impl<'a> Archive<'a> {
             store: Arc::clone(&scene.store),
         };
         let entropy = Arc::clone(&self.entropy);
+        let registry: Arc<dyn KeyRegistry> = Arc::new(Failing {
+            port: Arc::clone(&scene.registry),
+            at: Arc::clone(&at),
+        });
+        let vault = MemoryVault::new(Arc::clone(&scene.registry), entropy.clone());
         ExpirePartitions {
             partitions: Arc::new(Failing {
                 port: Arc::clone(&self.partitions),
@@ -231,23 +106,23 @@ impl<'a> Archive<'a> {
             }),
             blobs: Arc::new(Failing {
                 port: Arc::clone(&self.blobs),
-                at,
+                at: Arc::clone(&at),
             }),
             retire: RetirePartitionPairs {
-                registry: Arc::clone(&scene.registry),
+                registry: Arc::clone(&registry),
                 entropy: entropy.clone(),
             },
             schedule: ScheduleDestruction {
-                registry: Arc::clone(&scene.registry),
+                registry: Arc::clone(&registry),
                 count: count.clone(),
                 entropy: entropy.clone(),
             },
             destroy: DestroyKeys {
-                registry: Arc::clone(&scene.registry),
-                vault: Arc::new(MemoryVault::new(
-                    Arc::clone(&scene.registry),
-                    entropy.clone(),
-                )),
+                registry,
+                vault: Arc::new(Failing {
+                    port: Arc::new(vault),
+                    at,
+                }),
                 count,
                 entropy,
             },
@@ -279,9 +154,23 @@ impl<'a> Archive<'a> {
         assert_eq!(entries.expect("entries"), [], "{what}");
         let prefix = ObjectPrefix::partition(partition);
         assert_eq!(self.blobs.count(&prefix), 0, "{what}");
-        let pair = self.scene.registry.find_pair(pair.serial).await;
-        let pair = pair.expect("find_pair").expect("a pair");
-        assert_eq!(pair.state, KeyState::DestroyScheduled, "{what}");
+        let serial = pair.serial;
+        for pair in self.pairs(partition).await {
+            let (state, actions) = if pair.serial == serial {
+                let scheduled = [
+                    AuditAction::KeyPairChanged,
+                    AuditAction::DestructionScheduled,
+                ];
+                (KeyState::DestroyScheduled, scheduled.to_vec())
+            } else {
+                (KeyState::Destroyed, vec![AuditAction::KeyPairDestroyed])
+            };
+            assert_eq!(pair.state, state, "{what}");
+            for action in actions {
+                let times = self.times(action, |entry| entry.serial == Some(pair.serial));
+                assert_eq!(times.await, 1, "{what}: {action}");
+            }
+        }
         for action in [
             AuditAction::PartitionClosed,
             AuditAction::PartitionEmptying,
@@ -289,43 +178,69 @@ impl<'a> Archive<'a> {
             AuditAction::PartitionDropped,
             AuditAction::PartitionExpired,
         ] {
-            let filter = AuditFilter {
-                action: Some(action),
-                ..AuditFilter::default()
-            };
-            let entries = self.scene.audit(&filter).await;
-            let of_it = entries
-                .iter()
-                .filter(|entry| entry.partition == Some(partition));
-            assert_eq!(of_it.count(), 1, "{what}: {action}");
+            let times = self.times(action, |entry| entry.partition == Some(partition));
+            assert_eq!(times.await, 1, "{what}: {action}");
         }
+    }
+
+    /// The key pairs of a partition: the one that wrapped, and the one that never did.
+    async fn pairs(&self, partition: Partition) -> Vec<KeyPair> {
+        let mut pairs = self.scene.registry.list_pairs().await.expect("list_pairs");
+        pairs.retain(|pair| pair.scope == Scope::Partition(partition));
+        assert_eq!(pairs.len(), 2);
+        pairs
+    }
+
+    /// How often an act was recorded.
+    async fn times(&self, action: AuditAction, is_it: impl Fn(&AuditEntry) -> bool) -> usize {
+        let filter = AuditFilter {
+            action: Some(action),
+            ..AuditFilter::default()
+        };
+        let entries = self.scene.audit(&filter).await;
+        entries.iter().filter(|entry| is_it(entry)).count()
     }
 }
 
 async fn stopped_everywhere(harness: &dyn StoreHarness, is_late: bool) {
     let it = Archive::new(harness);
-    let mut stopped = 0;
     // A neighbour that must not be touched.
     let (stays, _) = it.document(63).await;
-    for point in 0..POINTS {
-        let what = format!("stopped after {point} calls, late: {is_late}");
-        let (document, pair) = it.document(u8::try_from(point + 1).expect("small")).await;
-        let partition = document.id.partition();
-        let failing = it.expire(Failpoint::new(point, is_late));
-        let healthy = it.expire(Failpoint::new(u32::MAX - 1, false));
-        // Closed; emptied and dropped when the URLs have ended; its pair a day after that.
-        for days in [2, 3, 5, 7] {
-            let outcome = failing.drop_now(&it.call(days), partition).await;
-            stopped += usize::from(!outcome.is_ok_and(|one| one.failures.is_empty()));
-            let outcome = healthy.drop_now(&it.call(days), partition).await;
-            let outcome = outcome.expect("drop_now");
-            assert!(outcome.failures.is_empty(), "{what}: {outcome:?}");
+    // Closed; emptied and dropped when the URLs have ended; its pair a day after that. Each of
+    // these runs is stopped at each of its calls.
+    let days = [2, 3, 5, 7];
+    let mut class = 0;
+    for stopped_run in 0..3 {
+        let mut stops = 0;
+        loop {
+            let what = format!("run {stopped_run} stopped after {stops} calls, late: {is_late}");
+            class += 1;
+            let (document, pair) = it.document(class).await;
+            let partition = document.id.partition();
+            let healthy = it.expire(Failpoint::new(u32::MAX - 1, false));
+            let at = Failpoint::new(stops, is_late);
+            for (run, days) in days.into_iter().enumerate() {
+                if run == stopped_run {
+                    let (expire, call) = (it.expire(Arc::clone(&at)), it.call(days));
+                    let outcome = expire.drop_now(&call, partition).await;
+                    let failed = !outcome.is_ok_and(|one| one.failures.is_empty());
+                    assert_eq!(failed, at.has_stopped(), "{what}");
+                }
+                let outcome = healthy.drop_now(&it.call(days), partition).await;
+                let outcome = outcome.expect("drop_now");
+                assert!(outcome.failures.is_empty(), "{what}: {outcome:?}");
+            }
+            it.is_over(&document, &pair, &what).await;
+            assert!(it.scene.find(stays.id, &[stays.owner]).await.is_some());
+            assert_eq!(it.blobs.count(&ObjectPrefix::document(stays.id)), 1);
+            if !at.has_stopped() {
+                break;
+            }
+            stops += 1;
+            assert!(stops < MOST_POINTS, "{what}");
         }
-        it.is_over(&document, &pair, &what).await;
-        assert!(it.scene.find(stays.id, &[stays.owner]).await.is_some());
-        assert_eq!(it.blobs.count(&ObjectPrefix::document(stays.id)), 1);
+        assert!(stops > 1, "run {stopped_run} makes calls");
     }
-    assert_eq!(stopped, POINTS as usize, "each was stopped once");
 }
 
 /// Killed before any of its steps: nothing of that step has happened.
