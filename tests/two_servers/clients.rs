@@ -2,7 +2,6 @@
 //! one that breaks once more.
 
 use std::io;
-use std::time::{Duration, Instant};
 
 use crypt_keeper_tests::http::{Answer, request_url};
 use crypt_keeper_tests::{Api, Upload, content, random, random_below};
@@ -13,8 +12,6 @@ use crate::shared::Shared;
 
 /// The largest object, in bytes.
 const LARGEST: u64 = 64 << 10;
-/// How long 503 is taken for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Script<'a> {
     shared: &'a Shared,
@@ -103,7 +100,9 @@ impl Script<'_> {
         }
     }
 
-    /// Asks until there is an answer, which has to be this one. Only a kill may break a connection.
+    /// Asks until there is an answer, which has to be this one: 503 is none, since the store is there
+    /// all the time, and rows that a killed server had locked are free as soon as its connections
+    /// break. Only a kill may break a connection.
     fn ask(
         &self,
         wanted: u16,
@@ -111,17 +110,9 @@ impl Script<'_> {
         call: impl Fn() -> io::Result<Answer>,
     ) -> Option<Answer> {
         let mut attempts = Attempts::begin(&self.shared.kills);
-        let deadline = Instant::now() + PATIENCE;
         loop {
             match call() {
                 Ok(answer) if answer.status == wanted => return Some(answer),
-                Ok(answer)
-                    if answer.status == 503
-                        && answer.header("retry-after").is_some()
-                        && Instant::now() < deadline =>
-                {
-                    self.shared.was_unavailable();
-                }
                 Ok(answer) => {
                     let (status, text) = (answer.status, answer.text());
                     return self.shared.went_wrong(format!("{what}: {status} {text}"));

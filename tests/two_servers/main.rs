@@ -78,14 +78,12 @@ fn one_of_two_is_killed(parts: &Parts, on: &str) {
     record::is_kept(&record, &shared, [&first, &second]);
     announce(&format!(
         "two servers on {on}, kills: {} and {}; {} acknowledged uploads, {} shares, {} downloads, \
-         none lost or refused; {} connections broke and were made again, {} requests were answered \
-         503 and then served",
+         none lost or refused; {} connections broke and were made again",
         killed[0],
         killed[1],
         record.documents.len(),
         record.shares(),
         record.downloads,
         shared.broken(),
-        shared.unavailable(),
     ));
 }

@@ -21,7 +21,6 @@ pub(crate) struct Shared {
     stop: AtomicBool,
     uploads: AtomicUsize,
     broken: AtomicUsize,
-    unavailable: AtomicUsize,
     wrong: Mutex<Vec<String>>,
 }
 
@@ -44,7 +43,6 @@ impl Shared {
             stop: AtomicBool::new(false),
             uploads: AtomicUsize::new(0),
             broken: AtomicUsize::new(0),
-            unavailable: AtomicUsize::new(0),
             wrong: Mutex::new(Vec::new()),
         }
     }
@@ -74,17 +72,6 @@ impl Shared {
     /// How many connections broke, each by a kill.
     pub(crate) fn broken(&self) -> usize {
         self.broken.load(Ordering::SeqCst)
-    }
-
-    /// A request was answered 503 with Retry-After; whoever sent it waits for a moment.
-    pub(crate) fn was_unavailable(&self) {
-        self.unavailable.fetch_add(1, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_millis(50));
-    }
-
-    /// How many requests were answered 503.
-    pub(crate) fn unavailable(&self) -> usize {
-        self.unavailable.load(Ordering::SeqCst)
     }
 
     /// Notes what no client may see. Nobody has to go on after it.
