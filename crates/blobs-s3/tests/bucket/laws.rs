@@ -17,12 +17,12 @@ use reqwest::header::{HeaderName, HeaderValue};
 
 use crate::support::{Bucket, bare_client, now};
 
-struct Blobs {
+pub(crate) struct Blobs {
     bucket: Bucket,
     client: reqwest::Client,
 }
 
-async fn blobs(access: Option<S3Access>) -> Option<Blobs> {
+pub(crate) async fn blobs(access: Option<S3Access>) -> Option<Blobs> {
     Some(Blobs {
         bucket: Bucket::new(&access?).await,
         client: bare_client(),

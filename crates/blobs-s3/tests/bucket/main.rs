@@ -10,6 +10,7 @@ mod copying;
 mod deleting;
 mod hostile_names;
 mod laws;
+mod outage;
 mod presigned;
 mod scripted;
 mod setting_up;
