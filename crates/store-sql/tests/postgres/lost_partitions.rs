@@ -328,3 +328,51 @@ async fn what_is_being_removed_is_no_loss() {
     })
     .await;
 }
+
+/// What legal holds keep lies in tables of its own, which can be lost as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acts_over_lost_copies_of_holds_are_refused_until_they_are_back() {
+    fn is_refused<T: Debug>(answer: &Result<T, StoreError>) -> bool {
+        match answer {
+            Err(StoreError::Unavailable(why)) => why.to_string().contains("legal holds"),
+            _ => false,
+        }
+    }
+    uphold(store().await, async |harness| {
+        let scene = Scene::new(harness);
+        let held = harness.store.held();
+        let pair = scene.pair(Scope::Hold, KeyState::Active).await;
+        let document = scene.make.document(scene.make.user_id(), &pair);
+        let mut client = harness.database.client().await;
+        let (step, page) = (WalkStep::default(), PageRequest::default());
+        let newest = DocumentFilter::OwnedBy(document.owner);
+        for kind in ["documents", "entries"] {
+            let table = format!("{kind}_held");
+            let attach = attach(&mut client, kind, &table).await;
+            let detach = format!("ALTER TABLE {kind} DETACH PARTITION {table}");
+            client.run(&detach).await;
+            assert_eq!(harness.store.lost_tables().await.unwrap(), [table]);
+            let counted = held.count_wrapped_by(pair.serial, &step).await;
+            assert!(is_refused(&counted), "{counted:?}");
+            let wraps = held.wraps_under(pair.serial, &step).await;
+            assert!(is_refused(&wraps), "{wraps:?}");
+            for filter in [&DocumentFilter::Every, &newest] {
+                let listed = held.list(filter, &page).await;
+                assert!(is_refused(&listed), "{filter:?}: {listed:?}");
+            }
+            let found = held.find(document.id, &[]).await;
+            assert!(is_refused(&found), "{found:?}");
+            let entries = held.entries(document.id).await;
+            assert!(is_refused(&entries), "{entries:?}");
+            let counted = harness.store.count_wrapped_by(pair.serial, &step).await;
+            assert_eq!(counted.unwrap().count, 0, "partitions are not concerned");
+
+            client.run(&attach).await;
+            assert_eq!(harness.store.lost_tables().await.unwrap(), [""; 0]);
+            assert_eq!(held.find(document.id, &[]).await.unwrap(), None);
+            let counted = held.count_wrapped_by(pair.serial, &step).await.unwrap();
+            assert_eq!((counted.count, counted.next), (0, None));
+        }
+    })
+    .await;
+}

@@ -16,7 +16,9 @@ use super::{Gather, index, number};
 use crate::batch::Answers;
 use crate::postgres::Conn;
 use crate::postgres::connect::Purpose;
-use crate::postgres::partitions::{lost, lost_among, partition_of};
+use crate::postgres::partitions::{
+    are_copies_lost, is_copy, lost, lost_among, lost_copies, partition_of,
+};
 use crate::rows::{DocumentRow, EntryRow, Key, WrapColumns, named};
 use crate::schema::{documents, entries};
 use crate::sql_types::{Id, SqlUuid};
@@ -65,7 +67,7 @@ async fn tell_lost(
     batch: &[<Find as Gather>::Request],
     answers: &mut [Result<Option<Found>, StoreError>],
 ) -> QueryResult<()> {
-    let mut suspects = Vec::new();
+    let (mut suspects, mut copies) = (Vec::new(), Vec::new());
     for (at, ((key, principals), answer)) in batch.iter().zip(&*answers).enumerate() {
         let misses = match answer {
             Ok(Some(found)) => found.entries.is_empty() && !principals.is_empty(),
@@ -74,6 +76,15 @@ async fn tell_lost(
         };
         if misses && let Some(partition) = partition_of(*key) {
             suspects.push((at, partition));
+        } else if misses && is_copy(*key) {
+            copies.push(at);
+        }
+    }
+    if !copies.is_empty() && are_copies_lost(conn).await? {
+        for at in copies {
+            if let Some(answer) = answers.get_mut(at) {
+                *answer = Err(lost_copies());
+            }
         }
     }
     let partitions = suspects.iter().map(|(_, partition)| *partition).collect();

@@ -29,6 +29,19 @@ const LOST: &str = "SELECT p.retention_class, p.start, \
              OR EXISTS (SELECT FROM pg_inherits o WHERE o.inhrelid = i.inhparent \
                AND o.inhparent = to_regclass(kinds.name) AND NOT o.inhdetachpending)))";
 
+/// Those of the tables with the copies of legal holds that are not in the database, or were detached.
+const LOST_COPIES: &str = "SELECT kinds.name || '_held' AS lacks \
+     FROM (VALUES ('documents'), ('entries')) AS kinds (name) \
+     WHERE NOT EXISTS (SELECT FROM pg_inherits i \
+       WHERE i.inhrelid = to_regclass(kinds.name || '_held') \
+         AND i.inhparent = to_regclass(kinds.name) AND NOT i.inhdetachpending)";
+
+#[derive(diesel::QueryableByName)]
+struct LostCopies {
+    #[diesel(sql_type = Text)]
+    lacks: String,
+}
+
 #[derive(diesel::QueryableByName)]
 struct Lost {
     #[diesel(sql_type = SmallInt)]
@@ -51,6 +64,41 @@ pub(in super::super) fn error(partition: Partition) -> StoreError {
     )
 }
 
+/// The tables with the copies of legal holds that are lost.
+async fn lost_copies(conn: &mut Conn) -> QueryResult<Vec<String>> {
+    let query = diesel::sql_query(format!("{LOST_COPIES} ORDER BY 1"));
+    let lost: Vec<LostCopies> = query.load(conn).await?;
+    Ok(lost.into_iter().map(|lost| lost.lacks).collect())
+}
+
+/// Whether a table with the copies of legal holds is lost.
+pub(in super::super) async fn are_copies_lost(conn: &mut Conn) -> QueryResult<bool> {
+    Ok(!lost_copies(conn).await?.is_empty())
+}
+
+/// What is answered of the copies that legal holds keep, if a table of theirs is lost.
+pub(in super::super) fn error_of_copies() -> StoreError {
+    StoreError::Unavailable(
+        "the tables with the copies that legal holds keep are not all in the database: they were \
+         dropped or detached past this program. Attach them again, or restore them from a backup; \
+         `crypt-keeper doctor` names them"
+            .into(),
+    )
+}
+
+/// Refuses what went over the copies that legal holds keep, if a table of theirs is lost.
+pub(super) async fn copies_must_be_whole(conn: &mut Conn) -> Result<(), Failure> {
+    if are_copies_lost(conn).await? {
+        return Err(error_of_copies().into());
+    }
+    Ok(())
+}
+
+/// Whether a row is one of the copies that legal holds keep.
+pub(in super::super) fn is_copy(key: Key) -> bool {
+    DocumentId::from_uuid(key.1.0).is_ok_and(|id| Place::Held.key(id) == key)
+}
+
 /// The partition that a row is in. The copies that legal holds keep are in none.
 pub(in super::super) fn partition_of(key: Key) -> Option<Partition> {
     let id = DocumentId::from_uuid(key.1.0).ok()?;
@@ -67,6 +115,9 @@ pub(in super::super) async fn must_all_be_in_reach(
     conn: &mut Conn,
     keys: &[Key],
 ) -> Result<(), Failure> {
+    if keys.iter().copied().any(is_copy) {
+        copies_must_be_whole(conn).await?;
+    }
     let partitions = keys.iter().copied().filter_map(partition_of).collect();
     match among(conn, partitions).await?.into_iter().next() {
         Some(lost) => Err(error(lost).into()),
@@ -112,9 +163,9 @@ pub(super) async fn all(conn: &mut Conn) -> Result<Vec<Partition>, Failure> {
 }
 
 impl Store {
-    /// The tables of partitions that the catalogue has and the database lacks, or that were detached:
-    /// documents in them are out of reach, and acts that would have to go over them are refused as
-    /// [`StoreError::Unavailable`]. Those of partitions whose rows are being removed are not missed.
+    /// The tables of partitions that the catalogue has and the database lacks, or that were detached,
+    /// and those with the copies of legal holds: documents in them are out of reach, and acts that
+    /// would have to go over them are refused as [`StoreError::Unavailable`]. Those of partitions whose rows are being removed are not missed.
     ///
     /// # Errors
     /// [`OpenError::Unavailable`], [`OpenError::Backend`].
@@ -127,6 +178,7 @@ impl Store {
                 let mut seen = HashSet::new();
                 let mut tables: Vec<_> = lost.into_iter().map(|lost| lost.lacks).collect();
                 tables.retain(|table| seen.insert(table.clone()));
+                tables.extend(lost_copies(conn).await?);
                 Ok(tables)
             }
             .boxed()

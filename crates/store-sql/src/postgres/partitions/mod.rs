@@ -11,7 +11,8 @@ mod whole;
 
 pub(super) use counted::estimate;
 pub(super) use lost::{
-    among as lost_among, error as lost, must_all_be_in_reach, must_be_in_reach, partition_of,
+    among as lost_among, are_copies_lost, error as lost, error_of_copies as lost_copies, is_copy,
+    must_all_be_in_reach, must_be_in_reach, partition_of,
 };
 pub(super) use made::ensure;
 pub(super) use removed::remove;

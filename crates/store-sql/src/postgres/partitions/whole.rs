@@ -52,9 +52,9 @@ pub(in super::super) async fn must_be_whole(
     after: Key,
     end: Key,
 ) -> Result<(), Failure> {
-    // The copies that legal holds keep are in no partition.
+    // The copies that legal holds keep are in no partition, and have tables of their own.
     if order(after) >= order(Place::Held.first()) {
-        return Ok(());
+        return lost::copies_must_be_whole(conn).await;
     }
     refuse(conn, |partition| is_between(after, end, partition)).await
 }
@@ -69,7 +69,7 @@ pub(in super::super) async fn must_be_whole_newest_first(
 ) -> Result<(), Failure> {
     match place {
         Place::Partitions => refuse(conn, |partition| is_among(after, last, partition)).await,
-        Place::Held => Ok(()),
+        Place::Held => lost::copies_must_be_whole(conn).await,
     }
 }
 
