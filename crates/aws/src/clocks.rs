@@ -67,13 +67,18 @@ impl Intercept for AnswerDate {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let date = context
-            .response()
-            .headers()
-            .get("date")
-            .and_then(|text| DateTime::from_str(text, Format::HttpDate).ok());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-            date.map(|date| Timestamp::from_micros(date.secs().saturating_mul(1_000_000)));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date_of(context);
         Ok(())
     }
+}
+
+/// The `Date` header (RFC 9110, 6.6.1): whole seconds.
+pub(crate) fn date_of(
+    context: &BeforeDeserializationInterceptorContextRef<'_>,
+) -> Option<Timestamp> {
+    let text = context.response().headers().get("date")?;
+    let date = DateTime::from_str(text, Format::HttpDate).ok()?;
+    Some(Timestamp::from_micros(
+        date.secs().saturating_mul(1_000_000),
+    ))
 }

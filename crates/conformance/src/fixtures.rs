@@ -27,8 +27,8 @@ impl Fixtures {
         let micros = now.as_micros();
         Self {
             entropy: SeededEntropy::new(micros.unsigned_abs()),
-            // Microseconds that no store which keeps milliseconds could bring back.
-            at: Timestamp::from_micros(micros - micros % 1000 + 457),
+            // In the past, by microseconds that no store which keeps milliseconds could bring back.
+            at: Timestamp::from_micros(micros - micros % 1000 - 543),
         }
     }
 

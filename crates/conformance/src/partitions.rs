@@ -29,6 +29,7 @@ macro_rules! partitions_laws {
                 a_drop_takes_every_row_of_the_partition,
                 a_drop_needs_an_emptied_partition,
                 an_unmade_partition_holds_nothing,
+                the_stores_clock_is_told,
             ]
         );
     };
@@ -330,4 +331,16 @@ pub async fn an_unmade_partition_holds_nothing(harness: &dyn StoreHarness) {
         assert_eq!(it.scene.find(id, &[]).await, None);
         assert_eq!(it.scene.store.entries(id).await.expect("entries"), []);
     }
+}
+
+/// It is the one that the harness names.
+pub async fn the_stores_clock_is_told(harness: &dyn StoreHarness) {
+    let it = Catalogue::new(harness);
+    let before = it.scene.now();
+    let told = it.partitions.now().await.expect("now");
+    let after = it.scene.now();
+    // A store may count in milliseconds.
+    let millisecond = Duration::from_millis(1);
+    assert!(before.minus(millisecond) <= told, "{before} {told}");
+    assert!(told <= after.plus(millisecond), "{told} {after}");
 }

@@ -22,6 +22,7 @@ macro_rules! sweeps_laws {
             $harness,
             [
                 documents_that_expire_early_are_found,
+                what_lives_by_the_stores_clock_is_not_swept,
                 held_documents_are_not_swept,
                 a_removed_document_leaves_nothing,
                 a_removal_needs_the_seen_version,
@@ -77,7 +78,8 @@ where
     let sweeps = harness.sweeps();
     let alice = scene.user("alice").await;
     let pair = scene.pair(Scope::Shared, KeyState::Active).await;
-    let at = scene.make.at();
+    // All of it has expired by the store's clock, too.
+    let at = scene.make.at().minus(SECOND * 10);
     let mut expected = Vec::new();
     for (number, class) in [0, 1, 0, 200, 0, 255, 1].into_iter().enumerate() {
         let class = crypt_keeper_domain::model::RetentionClass::new(class);
@@ -135,6 +137,28 @@ where
     let found = walk(&*sweeps, Timestamp::MAX, 1000).await;
     assert_eq!(found.len(), expected.len() - 1);
     assert!(found.iter().all(|other| other.id != one.id));
+}
+
+/// A caller whose clock is ahead, or was set forward, finds what has expired by the store's clock, and
+/// nothing that has not.
+pub async fn what_lives_by_the_stores_clock_is_not_swept<H>(harness: &H)
+where
+    H: SweepHarness + HoldHarness,
+{
+    let scene = Scene::new(harness);
+    let sweeps = harness.sweeps();
+    let alice = scene.user("alice").await;
+    let pair = scene.pair(Scope::Shared, KeyState::Active).await;
+    let hour = SECOND * 3600;
+    let lives = scene.document(alice.id, &pair).await;
+    moved(&scene, &lives, scene.now().plus(hour)).await;
+    let expired = scene.document(alice.id, &pair).await;
+    let expired = moved(&scene, &expired, scene.make.at()).await;
+    for ahead in [SECOND * 600, hour, hour * 2] {
+        let found = walk(&*sweeps, scene.now().plus(ahead), 10).await;
+        assert_eq!(found, [expired], "{ahead:?} ahead");
+    }
+    assert_eq!(walk(&*sweeps, Timestamp::MAX, 10).await, [expired]);
 }
 
 /// Neither found nor removed while the hold lasts; after it, both.

@@ -3,6 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use crypt_keeper_aws::AnswerClock;
 use crypt_keeper_domain::model::{
     ApiKey, ApiKeyId, DocumentId, KeyPair, Record, Serial, Timestamp, User,
 };
@@ -90,6 +92,28 @@ impl DynamoDbStore {
             core: Arc::new(Core::new(calls, clock)),
             runtime,
         })
+    }
+
+    /// The same store, before anything was asked of it, with DynamoDB's clock as the store's: it goes
+    /// by the `Date` header of DynamoDB's answers. Without this the store's clock is ours, and no
+    /// defence against it.
+    #[must_use]
+    pub fn by_the_dates_of_answers(self) -> Self {
+        let answers = AnswerClock::default();
+        let config = self.core.calls.client.config().to_builder();
+        let calls = Calls {
+            client: Client::from_conf(config.interceptor(answers.clone()).build()),
+            tables: self.core.calls.tables.clone(),
+        };
+        let core = Core {
+            place: self.core.place,
+            answers: Some(answers),
+            ..Core::new(calls, Arc::clone(&self.core.clock))
+        };
+        Self {
+            core: Arc::new(core),
+            runtime: self.runtime,
+        }
     }
 
     /// The documents that legal holds keep, as a store of their own beside the same others.
@@ -207,7 +231,10 @@ pub(crate) enum Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Core {
     pub(crate) calls: Calls,
+    /// Ours.
     pub(crate) clock: Arc<dyn Clock>,
+    /// DynamoDB's, if the store goes by that.
+    answers: Option<AnswerClock>,
     pub(crate) place: Place,
     pub(crate) catalogue: Arc<Catalogue>,
     pairs: Coalesced<Serial, Option<KeyPair>>,
@@ -228,9 +255,25 @@ impl Core {
             }),
             calls,
             clock,
+            answers: None,
             place: Place::Partitions,
             catalogue: Arc::default(),
         }
+    }
+
+    /// What the store's clock shows: DynamoDB's, as its last answer told, or else ours. To be looked at
+    /// after a read, never before: so there was an answer.
+    pub(crate) fn stores_now(&self) -> Timestamp {
+        let told = self.answers.as_ref().and_then(AnswerClock::now);
+        told.unwrap_or_else(|| self.clock.now())
+    }
+
+    /// What the store's clock shows, asked for.
+    pub(crate) async fn ask_now(&self) -> Result<Timestamp, StoreError> {
+        if self.answers.is_some() {
+            self.calls.describe(&self.calls.tables.catalogue()).await?;
+        }
+        Ok(self.stores_now())
     }
 
     /// The table that a document lies in.

@@ -57,7 +57,9 @@ impl Core {
         let wanted = page.limit.get() + 1;
         let first = page.after.map(|after| after.id.partition());
         let mut expired = Vec::new();
-        for one in Catalogue::partitions(&self.calls).await? {
+        let partitions = Catalogue::partitions(&self.calls).await?;
+        let at = (*at).min(self.stores_now());
+        for one in partitions {
             let partition = one.entry.partition;
             let is_over = one.entry.state >= PartitionState::Dropped;
             if is_over || !one.has_early || first.is_some_and(|first| partition < first) {
@@ -65,7 +67,7 @@ impl Core {
             }
             let after = page.after.filter(|_| first == Some(partition));
             let left = wanted - expired.len();
-            let read = self.read_expired(partition, *at, after, left).await;
+            let read = self.read_expired(partition, at, after, left).await;
             expired.extend(Catalogue::judge(&self.calls, partition, read, Vec::new()).await?);
             if expired.len() >= wanted {
                 break;

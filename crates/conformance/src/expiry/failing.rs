@@ -128,6 +128,10 @@ impl Partitions for Failing<dyn Partitions> {
     async fn estimate_documents(&self, partition: Partition) -> Result<Option<u64>, StoreError> {
         self.at.pass(self.port.estimate_documents(partition)).await
     }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        self.at.pass(self.port.now()).await
+    }
 }
 
 #[async_trait]

@@ -15,7 +15,10 @@ pub use insert::{
     insert_refuses_ids_outside_the_window, inserted_is_found, one_of_many_inserts_wins,
 };
 pub use pages::pages_show_each_document_once;
-pub use release::{no_release_after_a_revoke, release_is_recorded_or_refused};
+pub use release::{
+    a_release_is_judged_by_the_stores_clock_if_that_is_later, no_release_after_a_revoke,
+    release_is_recorded_or_refused,
+};
 pub use rewrap::{
     exposed_stays_exposed, rewrap_changes_the_wrap_alone,
     rewrap_needs_the_seen_serial_and_an_active_pair, wrapped_documents_are_counted,
@@ -40,6 +43,7 @@ macro_rules! metadata_store_laws {
                 grant_is_idempotent,
                 revoked_is_gone,
                 release_is_recorded_or_refused,
+                a_release_is_judged_by_the_stores_clock_if_that_is_later,
                 no_release_after_a_revoke,
                 pages_show_each_document_once,
                 change_needs_the_seen_version,

@@ -11,8 +11,9 @@ use futures_util::FutureExt;
 use crate::concurrency::{Acts, Race};
 use crate::{Scene, StoreHarness};
 
-/// The shortest time there is.
-const MICROSECOND: Duration = Duration::from_micros(1);
+/// Longer than any law runs.
+const HOUR: Duration = Duration::from_secs(3600);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// A release is recorded while everything allows it, and refused as soon as one thing does not:
 /// entry, its expiry, its rights, document, user, API key, key pair, each on its own. What is
@@ -105,7 +106,7 @@ async fn entry_decides(scene: &Scene<'_>) {
     };
     assert_eq!(case.tries(scene, both).await, ReleaseOutcome::Refused);
 
-    let end = scene.make.at().plus(MICROSECOND);
+    let end = scene.make.at().plus(HOUR);
     let mut until = scene.make.entry(&case.document, case.bob.id, Rights::READ);
     until.expires_at = Some(end);
     assert_eq!(scene.grant(&until).await, Change::Changed);
@@ -132,7 +133,7 @@ async fn document_decides(scene: &Scene<'_>) {
     change(DocumentChange::State(DocumentState::Available)).await;
     case.is_released(scene).await;
 
-    let end = scene.make.at().plus(MICROSECOND);
+    let end = scene.make.at().plus(HOUR);
     change(DocumentChange::ExpiresAt(Some(end))).await;
     case.is_released(scene).await;
     let late = case.tries(scene, |it| it.at = end).await;
@@ -171,7 +172,7 @@ async fn user_and_api_key_decide(scene: &Scene<'_>) {
         }
     }
 
-    let end = scene.make.at().plus(MICROSECOND);
+    let end = scene.make.at().plus(HOUR);
     let mut expiring = scene.make.api_key(bob);
     expiring.expires_at = Some(end);
     scene.insert_api_key(&expiring).await;
@@ -186,6 +187,55 @@ async fn user_and_api_key_decide(scene: &Scene<'_>) {
     let revoked = scene.accounts.revoke_api_key(case.key.id, at, &record);
     assert_eq!(revoked.await.unwrap(), Change::Changed);
     case.is_refused(scene, "the API key was revoked").await;
+}
+
+/// What has expired by the store's clock is refused to a caller whose clock was set back, however
+/// far: document, entry, API key, each on its own.
+pub async fn a_release_is_judged_by_the_stores_clock_if_that_is_later(harness: &dyn StoreHarness) {
+    let scene = Scene::new(harness);
+    let (over, later) = (scene.now().minus(SECOND), scene.now().plus(HOUR));
+    for back in [SECOND * 2, HOUR, HOUR * 24 * 365] {
+        let case = Case::new(&scene, Rights::READ).await;
+        let id = case.document.id;
+        let at_back = |it: &mut Release| it.at = scene.now().minus(back);
+        // Somebody else: nobody has more than two live API keys.
+        let carol = scene.user("carol").await;
+        scene.share(&case.document, carol.id, Rights::READ).await;
+        for (end, expected) in [
+            (later, ReleaseOutcome::Recorded),
+            (over, ReleaseOutcome::Refused),
+        ] {
+            let mut key = scene.make.api_key(carol.id);
+            key.expires_at = Some(end);
+            scene.insert_api_key(&key).await;
+            let by_key = |it: &mut Release| {
+                at_back(it);
+                (it.user, it.api_key) = (carol.id, key.id);
+                it.principals = vec![Principal::User(carol.id)];
+            };
+            let outcome = case.tries(&scene, by_key).await;
+            assert_eq!(outcome, expected, "API key, {back:?} back");
+
+            let mut entry = scene.make.entry(&case.document, case.bob.id, Rights::READ);
+            entry.expires_at = Some(end);
+            assert_eq!(scene.grant(&entry).await, Change::Changed);
+            let outcome = case.tries(&scene, at_back).await;
+            assert_eq!(outcome, expected, "entry, {back:?} back");
+        }
+        let entry = scene.make.entry(&case.document, case.bob.id, Rights::READ);
+        assert_eq!(scene.grant(&entry).await, Change::Changed);
+        for (version, end, expected) in [
+            (1, later, ReleaseOutcome::Recorded),
+            (2, over, ReleaseOutcome::Refused),
+        ] {
+            let change = DocumentChange::ExpiresAt(Some(end));
+            let record = scene.make.record_on(AuditAction::DocumentChanged, id);
+            let changed = scene.store.change(id, version, &change, &record).await;
+            assert_eq!(changed.expect("change"), Change::Changed);
+            let outcome = case.tries(&scene, at_back).await;
+            assert_eq!(outcome, expected, "document, {back:?} back");
+        }
+    }
 }
 
 async fn key_pair_decides(scene: &Scene<'_>) {

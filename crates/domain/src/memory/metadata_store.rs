@@ -7,7 +7,7 @@ use super::store::{Place, Rows};
 use crate::access::{self, Decision};
 use crate::model::{
     AuditAction, Document, DocumentId, DocumentState, Entry, KeyPair, KeyState, Page, PageRequest,
-    Principal, Record, Serial, UserState, WrappedKey,
+    Principal, Record, Serial, Timestamp, UserState, WrappedKey,
 };
 use crate::ports::{
     Change, DocumentChange, DocumentFilter, Found, InsertOutcome, MetadataStore, Release,
@@ -162,8 +162,9 @@ impl MetadataStore for MemoryStore {
         release: &Release,
         record: &Record,
     ) -> Result<ReleaseOutcome, StoreError> {
+        let at = release.at.max(self.clock.now());
         let mut rows = self.rows()?;
-        if !may_release(&rows, self.place, release)? {
+        if !may_release(&rows, self.place, release, at)? {
             return Ok(ReleaseOutcome::Refused);
         }
         rows.record(std::slice::from_ref(record))?;
@@ -316,8 +317,12 @@ fn selects(filter: &DocumentFilter, document: &Document, entries: &[Entry]) -> b
     }
 }
 
-fn may_release(rows: &Rows, place: Place, release: &Release) -> Result<bool, StoreError> {
-    let at = release.at;
+fn may_release(
+    rows: &Rows,
+    place: Place,
+    release: &Release,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
     let shelf = rows.shelf(place);
     let Some(document) = shelf.document(release.document) else {
         return Ok(false);

@@ -89,6 +89,11 @@ impl Partitions for MemoryStore {
         let within = documents.filter(|(_, id)| id.partition() == partition);
         Ok(Some(within.count() as u64))
     }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        drop(self.rows()?);
+        Ok(self.clock.now())
+    }
 }
 
 /// How many holds of the partition's documents are begun and not complete.

@@ -29,7 +29,7 @@ pub(super) enum Place {
 }
 
 impl MemoryStore {
-    /// An empty store that judges the moments in new ids by `clock`.
+    /// An empty store whose own clock is `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {

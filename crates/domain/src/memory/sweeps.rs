@@ -12,6 +12,7 @@ impl Sweeps for MemoryStore {
         at: Timestamp,
         page: &PageRequest<ExpiredDocument>,
     ) -> Result<Page<ExpiredDocument, ExpiredDocument>, StoreError> {
+        let at = at.min(self.clock.now());
         let rows = self.rows()?;
         let mut expired: Vec<ExpiredDocument> = rows
             .shelf(Place::Partitions)

@@ -24,6 +24,7 @@ use crate::model::{
 /// - `revoked_is_gone`.
 /// - `release_is_recorded_or_refused`: by entry, its expiry, its rights, document, user, API key
 ///   and key pair, each on its own.
+/// - `a_release_is_judged_by_the_stores_clock_if_that_is_later` than the caller's.
 /// - `no_release_after_a_revoke`: in a race, none recorded after the revoke was acknowledged.
 /// - `pages_show_each_document_once`, in the order of the filter, whatever is inserted meanwhile.
 /// - `change_needs_the_seen_version`.
@@ -237,7 +238,8 @@ pub struct Release {
     pub user: UserId,
     /// The API key he showed; must be live.
     pub api_key: ApiKeyId,
-    /// The moment that expiry is judged at.
+    /// The moment of the request. Expiry is judged at it, or at what the store's clock shows if that
+    /// is later: a caller's clock that is slow, or was set back, releases nothing that has expired.
     pub at: Timestamp,
 }
 

@@ -23,6 +23,7 @@ use crate::model::{Lifetime, Partition, PartitionEntry, PartitionState, Record, 
 /// - `a_drop_takes_every_row_of_the_partition`, spares its neighbours, and is harmless to repeat.
 /// - `a_drop_needs_an_emptied_partition`.
 /// - `an_unmade_partition_holds_nothing`: a find in it is a miss, not an error.
+/// - `the_stores_clock_is_told`: the one that new ids and releases are judged by.
 #[async_trait]
 pub trait Partitions: Debug + Send + Sync + 'static {
     /// Every partition of the catalogue, expired ones too, in order of class and period.
@@ -72,4 +73,7 @@ pub trait Partitions: Debug + Send + Sync + 'static {
     /// How many documents the partition holds, as far as it is known without counting them all: an
     /// estimate, or exact where that is cheap. `None` if the store cannot say.
     async fn estimate_documents(&self, partition: Partition) -> Result<Option<u64>, StoreError>;
+
+    /// What the store's clock shows: so that nothing is removed for a caller's clock alone.
+    async fn now(&self) -> Result<Timestamp, StoreError>;
 }

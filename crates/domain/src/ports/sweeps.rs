@@ -15,14 +15,16 @@ use crate::model::{DocumentId, Page, PageRequest, Record, Timestamp};
 /// Laws, each a test of `crypt_keeper_conformance::sweeps`:
 /// - `documents_that_expire_early_are_found`, once each, in pages, and only from that moment on;
 ///   those that expire with their class are not.
+/// - `what_lives_by_the_stores_clock_is_not_swept`, whatever the caller's clock shows.
 /// - `held_documents_are_not_swept`.
 /// - `a_removed_document_leaves_nothing`: neither row nor entry; its record stays; removing it
 ///   again is `Missing`.
 /// - `a_removal_needs_the_seen_version`.
 #[async_trait]
 pub trait Sweeps: Debug + Send + Sync + 'static {
-    /// Documents that expire early, have expired at `at`, and are under no hold, in an order of the
-    /// store's own that a walk sees each of them once by. The cursor is the document last seen.
+    /// Documents that expire early, have expired at the earlier of `at` and what the store's clock
+    /// shows, and are under no hold, in an order of the store's own that a walk sees each of them
+    /// once by. The cursor is the document last seen.
     async fn expired_early(
         &self,
         at: Timestamp,

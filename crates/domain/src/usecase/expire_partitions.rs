@@ -70,14 +70,21 @@ impl ExpirePartitions {
     /// catalogue for 10 seconds, and their clocks may differ.
     pub const MIN_DRAIN: Duration = Duration::from_secs(60);
 
-    /// Takes what has expired at the call's moment, and what was begun before, as far as it goes.
+    /// Takes what has expired at the call's moment, and what was begun before, as far as it goes. If
+    /// the store's clock is behind the call's moment all is judged by, and recorded at, what it shows:
+    /// a clock that is fast, or was set forward, closes nothing early, and nobody could open it again.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Unavailable`] and the like if it cannot be known what is due.
     pub async fn run(&self, context: &CallContext) -> Result<ExpiredPartitions, Error> {
         require(context, Scopes::ADMINISTRATION)?;
         let mut expired = ExpiredPartitions::default();
-        for entry in self.partitions.list_partitions().await? {
+        let entries = self.partitions.list_partitions().await?;
+        let context = &CallContext {
+            at: context.at.min(self.partitions.now().await?),
+            ..context.clone()
+        };
+        for entry in entries {
             let is_due = match entry.state {
                 PartitionState::Open => entry.is_expired(context.at),
                 PartitionState::Expired => false,

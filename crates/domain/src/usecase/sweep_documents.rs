@@ -42,7 +42,8 @@ impl SweepDocuments {
     /// How many documents one run removes at most.
     pub const LIMIT: u64 = 10_000;
 
-    /// Removes those that have expired at the call's moment, [`LIMIT`](Self::LIMIT) at most.
+    /// Removes those that have expired at the call's moment and by the store's clock,
+    /// [`LIMIT`](Self::LIMIT) at most.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Unavailable`] and the like if it cannot be known which.

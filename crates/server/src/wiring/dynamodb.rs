@@ -25,6 +25,7 @@ pub(super) async fn open(
         table_prefix: dynamodb.table_prefix.clone(),
     };
     let store = DynamoDbStore::connect(&config, Arc::new(SystemClock), runtime.clone()).await;
+    let store = store.map(DynamoDbStore::by_the_dates_of_answers);
     store.map_err(StartError::part("metadata database"))
 }
 

@@ -21,18 +21,18 @@ impl Core {
         owner_entry: &Entry,
         record: &Record,
     ) -> Result<InsertOutcome, StoreError> {
-        let now = self.clock.now();
-        if !document.id.may_be_inserted_at(now) {
+        let seen = self.clock.now();
+        let may_have_wrapped = self.may_have_wrapped(&document.wrapped_key).await?;
+        if !document.id.may_be_inserted_at(self.stores_now()) {
             return Ok(InsertOutcome::OutsideWindow);
         }
         // What is brought over was wrapped by whoever brings it, and says nothing of when.
         if document.id.class() != RetentionClass::IMPORT {
-            self.require_young_wrap(document.created_at, now)?;
+            self.require_young_wrap(document.created_at, seen)?;
         }
         let early = self.ready_for_document(document).await?;
         self.ready_for(record).await?;
-        let seen = self.clock.now();
-        if !self.may_have_wrapped(&document.wrapped_key).await? {
+        if !may_have_wrapped {
             return self.refuse_or_conflict(document).await;
         }
         let table = self.table_of(document.id);

@@ -49,12 +49,12 @@ impl Core {
 
     /// The entry that allows a release, if all else allows it too.
     async fn allowed_by(&self, release: &Release) -> Result<Option<Entry>, StoreError> {
-        let at = release.at;
         let (found, credentials) = try_join(
             self.together(release.document, &release.principals),
             self.api_key(release.api_key),
         )
         .await?;
+        let at = release.at.max(self.stores_now());
         let is_in_force = credentials.is_some_and(|(key, user)| {
             user.id == release.user && user.state == UserState::Active && key.is_live(at)
         });

@@ -53,6 +53,10 @@ impl Partitions for DynamoDbStore {
     async fn estimate_documents(&self, partition: Partition) -> Result<Option<u64>, StoreError> {
         on_runtime!(self.estimate_documents(partition))
     }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        on_runtime!(self.ask_now())
+    }
 }
 
 impl Core {

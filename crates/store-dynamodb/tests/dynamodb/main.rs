@@ -6,6 +6,7 @@
 )]
 
 mod bad_days;
+mod clocks;
 mod destruction;
 mod expiry;
 mod holds;

@@ -92,6 +92,11 @@ impl Partitions for Store {
         self.read(move |conn| partitions::estimate(conn, partition).boxed())
             .await
     }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        self.read(|conn| async move { Ok(dialect::now(conn).await?) }.boxed())
+            .await
+    }
 }
 
 /// The entry of a partition, as it is in the catalogue.

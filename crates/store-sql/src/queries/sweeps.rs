@@ -8,7 +8,7 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt as _;
 
-use super::super::{Conn, Database, Store, partitions};
+use super::super::{Conn, Database, Store, dialect, partitions};
 use super::accounts::one_more;
 use super::documents::{is_there, missing};
 use super::{Done, record};
@@ -80,6 +80,7 @@ async fn expired(
     at: Timestamp,
     page: PageRequest<ExpiredDocument>,
 ) -> Result<Page<ExpiredDocument, ExpiredDocument>, Failure> {
+    let at = at.min(dialect::now(conn).await?);
     let rows: Vec<Row> = due(at, &page).load(conn).await?;
     // Of all partitions: in the order of their moments, they are anywhere.
     let all = Place::Partitions;

@@ -309,7 +309,7 @@ fn answer_writes(conn: &mut SqliteConnection, batch: &[Write]) -> Answers<WriteA
         conn.batch_execute("SAVEPOINT request")?;
         let answer = match write {
             Write::Insert(insert) => store_document(conn, insert, now).map(WriteAnswer::Insert),
-            Write::Release(release) => store_release(conn, release).map(WriteAnswer::Release),
+            Write::Release(release) => store_release(conn, release, now).map(WriteAnswer::Release),
         };
         answers.push(match answer {
             Ok(answer) => Ok(answer),
@@ -372,13 +372,14 @@ fn store_release(
         release,
         audit: audit_row,
     }: &Releasing,
+    now: Timestamp,
 ) -> Result<ReleaseOutcome, Failure> {
     let found = load_found(conn, *key, &release.principals)?;
     let caller = load_api_key(conn, release.api_key)?;
     let (Some(found), Some((key, user))) = (found, caller) else {
         return Ok(ReleaseOutcome::Refused);
     };
-    let at = release.at;
+    let at = release.at.max(now);
     let decision = access::decide(&found.entries, &release.principals, release.need, at);
     let allowed = matches!(decision, Decision::Allow(_))
         && user.id == release.user

@@ -4,7 +4,7 @@ use crypt_keeper_domain::memory::Fault;
 use crypt_keeper_domain::model::{
     AuditAction, KeyPairChange, KeyState, Partition, PartitionState, RetentionClass,
 };
-use crypt_keeper_domain::ports::{KeyVault, Purpose, VaultError};
+use crypt_keeper_domain::ports::{DocumentChange, KeyVault, Purpose, VaultError};
 use crypt_keeper_domain::usecase::Waiting;
 
 use super::calendar::{CLASS, Calendar, DAY, HOUR, partition};
@@ -221,4 +221,36 @@ async fn pre_active_pairs_of_an_expired_partition_are_destroyed() {
         .collect();
     assert!(states.contains(&KeyState::DestroyScheduled));
     assert!(states.contains(&KeyState::Destroyed));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_of_the_stores_closes_and_sweeps_nothing_early() {
+    let it = Calendar::new();
+    it.keep_up().run(&it.house.operator()).await.unwrap();
+    let alice = it.house.person("alice").await;
+    let (id, early) = (it.upload(&alice).await, it.upload(&alice).await);
+    let end = it.house.now().plus(HOUR);
+    it.house
+        .change_document(early, DocumentChange::ExpiresAt(Some(end)))
+        .await;
+
+    let mut ahead = it.house.operator();
+    ahead.at = ahead.at.plus(DAY * 365);
+    let expired = it.expire().run(&ahead).await.unwrap();
+    assert_eq!(expired.steps, []);
+    let swept = it.sweep().run(&ahead).await.unwrap();
+    assert_eq!((swept.removed, swept.objects), (0, 0));
+    it.download(&alice, id).await.expect("it lives");
+    it.download(&alice, early).await.expect("it lives");
+
+    // Closed by the store's clock, and recorded at what it shows: so the URLs have their time, too.
+    it.pass(DAY * 32);
+    let mut ahead = it.house.operator();
+    ahead.at = ahead.at.plus(HOUR);
+    let closed = it.expire().run(&ahead).await.unwrap();
+    let first = id.partition();
+    assert!(closed.steps.contains(&(first, PartitionState::Closed)));
+    assert_eq!(it.entry(first).await.closed_at, Some(it.house.now()));
+    let until = it.house.now().plus(Duration::from_secs(660));
+    assert!(closed.waiting.contains(&(first, Waiting::UrlsUntil(until))));
 }

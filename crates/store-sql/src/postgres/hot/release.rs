@@ -146,8 +146,10 @@ impl QueryFragment<Pg> for Statement {
         self.span.bind(&mut out, "retention_class", "id")?;
         out.push_sql(" AND state IN (");
         out.push_sql(RELEASABLE_DOCUMENTS);
+        out.push_sql(") AND (hold OR expires_at IS NULL OR ");
+        out.push_sql(MOMENT);
         out.push_sql(
-            ") AND (hold OR expires_at IS NULL OR asked.at < expires_at) \
+            " < expires_at) \
                  OFFSET 0 FOR SHARE) AS d \
                CROSS JOIN LATERAL (\
                  SELECT FROM entries \
@@ -157,7 +159,11 @@ impl QueryFragment<Pg> for Statement {
         self.span.bind(&mut out, "retention_class", "document_id")?;
         out.push_sql(
             " AND (rights & asked.need) = asked.need \
-                   AND (expires_at IS NULL OR asked.at < expires_at) \
+                   AND (expires_at IS NULL OR ",
+        );
+        out.push_sql(MOMENT);
+        out.push_sql(
+            " < expires_at) \
                  OFFSET 0 FOR SHARE) AS e \
                CROSS JOIN LATERAL (\
                  SELECT FROM key_pairs \
@@ -172,7 +178,11 @@ impl QueryFragment<Pg> for Statement {
                  OFFSET 0 FOR SHARE) AS u \
                JOIN LATERAL (\
                  SELECT user_id FROM api_keys WHERE id = asked.api_key AND revoked_at IS NULL \
-                   AND (expires_at IS NULL OR asked.at < expires_at) \
+                   AND (expires_at IS NULL OR ",
+        );
+        out.push_sql(MOMENT);
+        out.push_sql(
+            " < expires_at) \
                  OFFSET 0 FOR SHARE) AS k ON k.user_id = asked.user_id), \
              recorded AS (INSERT INTO audit (",
         );
@@ -191,6 +201,9 @@ impl QueryFragment<Pg> for Statement {
     }
 }
 
+/// What expiry is judged at: the moment of the request, or what the server's clock shows when the row
+/// is judged, if that is later.
+const MOMENT: &str = "GREATEST(asked.at, clock_timestamp() AT TIME ZONE 'UTC')";
 /// The states that the domain lets a document be released in; a test holds them to it.
 const RELEASABLE_DOCUMENTS: &str = "'pending', 'available'";
 /// The states that the domain lets a key pair unwrap for release in; a test holds them to it.
