@@ -197,6 +197,9 @@ fn on(entry: &AuditEntry, names: &HashMap<UserId, UserName>) -> String {
     if let (Some(serial), None) = (entry.serial, entry.document) {
         words.push(format!("key pair {serial}"));
     }
+    if let Some(partition) = entry.partition {
+        words.push(format!("partition {partition}"));
+    }
     if let Some(master_key) = entry.master_key {
         words.push(format!("master key {master_key}"));
     }
@@ -234,6 +237,7 @@ fn shown(entry: &AuditEntry, names: &HashMap<UserId, UserName>) -> serde_json::V
         "user_name": name(entry.user),
         "api_key": entry.api_key.map(|id| id.to_string()),
         "serial": entry.serial.map(|serial| serial.to_string()),
+        "partition": entry.partition.map(|partition| partition.to_string()),
         "master_key": entry.master_key.map(|id| id.to_string()),
     })
 }

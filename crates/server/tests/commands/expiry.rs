@@ -251,6 +251,33 @@ fn a_partition_is_dropped_when_its_period_has_ended_and_its_name_is_typed_again(
     1/[month]  short  open  7d  1  [time]  1
     ");
     assert_eq!(story.download(), 200);
+
+    // The audit log says of each step which partition it was of; two of one moment have no order.
+    let entries = story.desk.run(&["audit", "list", "--json"]).json();
+    let mut steps: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry["partition"] == "1/20010101")
+        .filter_map(|entry| entry["action"].as_str())
+        .collect();
+    steps.sort_unstable();
+    assert_eq!(
+        steps,
+        [
+            "partition.closed",
+            "partition.dropped",
+            "partition.emptied",
+            "partition.emptying",
+            "partition.expired",
+        ]
+    );
+    let told = story
+        .desk
+        .run(&["audit", "list", "--action", "partition.dropped"]);
+    assert!(
+        told.stdout.trim_end().ends_with("partition 1/20010101"),
+        "{}",
+        told.stdout
+    );
 }
 
 #[test]
