@@ -19,7 +19,8 @@ use crate::model::{DocumentId, Hold, ObjectKey, Page, PageRequest, Partition, Re
 /// - `a_hold_is_completed_under_an_active_pair`.
 /// - `a_held_document_outlives_its_partition`: row, entries, the new wrap and the object's copy are
 ///   in the held place after the drop.
-/// - `a_revoke_reaches_the_held_copy`, and `a_grant_reaches_the_held_copy`.
+/// - `a_revoke_reaches_the_held_copy`.
+/// - `a_grant_reaches_the_held_copy`, before it is complete and after.
 /// - `a_held_document_does_not_expire`: its release is recorded after its expiry.
 /// - `a_hold_that_is_taken_off_leaves_nothing_behind`.
 #[async_trait]

@@ -12,8 +12,8 @@ use crate::model::{
 /// any time. It is an optional power beside [`MetadataStore`](super::MetadataStore) and the other
 /// ports of the store, which make new things and refuse old ones.
 ///
-/// It puts what is missing, and never overwrites, but that a partition goes on its way: so it may be repeated, by any number at once, and
-/// goes on where it was interrupted. A row stands for an act of long ago, so no record is written
+/// It puts what is missing, and never overwrites, but that a partition goes on its way: so it may be
+/// repeated, by any number at once, and goes on where it was interrupted. A row stands for an act of long ago, so no record is written
 /// for it; the records are rows themselves.
 ///
 /// Laws, each a test of `crypt_keeper_conformance::metadata_transfer`, or those of partitions of
