@@ -4,60 +4,18 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crypt_keeper_domain::model::{CallContext, Caller, Partition, PartitionState, RequestId};
+use crypt_keeper_domain::model::{DocumentId, Partition, PartitionState};
 use crypt_keeper_domain::ports::Clock as _;
 use crypt_keeper_server::clock::SystemClock;
-use crypt_keeper_server::config::{Environment, PublicUrl, load};
-use crypt_keeper_server::entropy::SystemEntropy;
 use crypt_keeper_server::partition_upkeep::expire_partitions;
-use crypt_keeper_server::wiring::{self, Missing, Stores, Vault};
-use crypt_keeper_tests::{Blobs, Ckc, Installation, Metadata, Parts, Server, content, random};
+use crypt_keeper_tests::{
+    BackedUp, Backups, Blobs, Ckc, Installation, Metadata, Opened, Parts, Server, StoredObjects,
+    content, random, system_call,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// What a backup of the database and one of the bucket hold.
-const DATABASE_AND_BUCKET: [&str; 2] = ["metadata.db", "blobs"];
-/// What a backup of the private halves holds.
-const PRIVATE_HALVES: [&str; 1] = ["keys.db"];
-
-fn copy(from: &Path, to: &Path) {
-    if from.is_dir() {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap() {
-            let name = entry.unwrap().file_name();
-            copy(&from.join(&name), &to.join(&name));
-        }
-    } else {
-        std::fs::copy(from, to).unwrap();
-    }
-}
-
-fn remove(path: &Path) {
-    if path.is_dir() {
-        std::fs::remove_dir_all(path).unwrap();
-    } else if path.exists() {
-        std::fs::remove_file(path).unwrap();
-    }
-}
-
-/// Copies parts of a data folder into the place of those of another; the service is stopped.
-fn put_back(parts: &[&str], from: &Path, to: &Path) {
-    for part in parts {
-        for name in [
-            (*part).to_owned(),
-            format!("{part}-wal"),
-            format!("{part}-shm"),
-        ] {
-            remove(&to.join(&name));
-            if from.join(&name).exists() {
-                copy(&from.join(&name), &to.join(&name));
-            }
-        }
-    }
-}
 
 fn opens(ckc: &Ckc, id: &str, expected: &[u8]) -> bool {
     let copy = format!("copy-{}", hex::encode(random::<4>()));
@@ -70,27 +28,10 @@ fn opens(ckc: &Ckc, id: &str, expected: &[u8]) -> bool {
 
 /// What the job does in the weeks after the partition's period, with the service's own parts.
 async fn weeks_pass(installation: &Installation, partition: Partition) {
-    let file = installation.write_configuration();
-    let environment: Environment = std::iter::empty().collect();
-    let settings = load(Some(&file), &environment, &[]).unwrap().settings;
-    let runtime = tokio::runtime::Handle::current();
-    let stores = Stores::open(&settings, Missing::Refuse, &runtime).await;
-    let stores = stores.unwrap();
-    let ring = wiring::read_master_keys(&settings).await.unwrap();
-    let vault = Vault::open(&settings, &stores, ring.as_ref()).unwrap();
-    let url = PublicUrl::of(installation.address(), false);
-    let clock = Arc::new(SystemClock);
-    let objects = wiring::open_blobs(&settings, &url, ring.as_ref(), clock.clone(), &runtime);
-    let objects = objects.await.unwrap();
-    let entropy = Arc::new(SystemEntropy);
-    let ports = wiring::ports(&stores, &vault, &objects, clock, entropy);
-    let expire = expire_partitions(&ports, &stores);
-    let call = |days: u32| CallContext {
-        caller: Caller::system(),
-        at: SystemClock.now().plus(DAY * days),
-        request_id: RequestId::from_random(random()),
-        address: None,
-    };
+    let opened = Opened::of(installation).await;
+    let stores = &opened.stores;
+    let expire = expire_partitions(&opened.ports, stores);
+    let call = |days: u32| system_call(SystemClock.now().plus(DAY * days));
     for days in [2, 3, 5] {
         let outcome = expire.drop_now(&call(days), partition).await.unwrap();
         assert!(outcome.failures.is_empty(), "{outcome:?}");
@@ -103,17 +44,27 @@ async fn weeks_pass(installation: &Installation, partition: Partition) {
             assert!(step.unwrap().changed);
         }
     }
-    stores.shutdown().await;
+    opened.close().await;
 }
 
-#[test]
-fn a_backup_opens_an_expired_document_before_and_does_not_after() {
-    let Some(parts) = Parts::find(Metadata::Sqlite, Blobs::Local) else {
-        return;
-    };
-    let mut installation = Installation::new(&parts);
+/// The metadata, and the private halves, which are backed up on their own.
+fn databases(installation: &Installation) -> (BackedUp, BackedUp) {
+    if installation.is_embedded() {
+        let file = |name| BackedUp::File(installation.data().join(name));
+        return (file("metadata.db"), file("keys.db"));
+    }
+    let (postgres, metadata, halves) = installation.databases();
+    let database = |name| BackedUp::Postgres(Box::new(Backups::of(postgres.clone())), name);
+    (database(metadata), database(halves.unwrap()))
+}
+
+fn a_backup_opens_it_before_and_not_after(parts: &Parts) {
+    let mut installation = Installation::new(parts);
     installation.set("RETENTION__CLASSES", "1:daily:1h");
     installation.set("RETENTION__DEFAULT", "daily");
+    if parts.postgres.is_some() {
+        installation.separate_key_store();
+    }
     installation.set_up();
     let mut server = Server::start_installation(installation);
     let account = server.user("alice");
@@ -121,29 +72,31 @@ fn a_backup_opens_an_expired_document_before_and_does_not_after() {
     let text = content(100_000, 1);
     alice.write("secret.bin", &text);
     let id = alice.succeeds(&["-q", "upload", "secret.bin"]).line();
-    let document: crypt_keeper_domain::model::DocumentId =
-        crypt_keeper_domain::model::DocumentId::parse(&id).unwrap();
-    let partition = document.partition();
+    let partition = DocumentId::parse(&id).unwrap().partition();
     assert_eq!(partition.class().number(), 1);
     assert!(server.terminate().success());
 
-    let data = server.installation.data();
-    let (then, since) = (
-        server.installation.path("then"),
-        server.installation.path("since"),
-    );
-    copy(&data, &then);
+    let (mut metadata, mut halves) = databases(&server.installation);
+    let objects = StoredObjects::of(&server.installation);
+    let (metadata_then, objects_then) = (metadata.back_up(), objects.back_up());
+    let halves_then = halves.back_up();
+    assert_eq!(objects_then.len(), 1);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(weeks_pass(&server.installation, partition));
     runtime.shutdown_timeout(Duration::from_secs(10));
-    copy(&data, &since);
+    let halves_since = halves.back_up();
+    assert!(objects.keys().is_empty(), "{:?}", objects.keys());
     server.start_again();
     assert!(!opens(&alice, &id, &text), "it has expired");
     assert!(server.terminate().success());
 
     // Database and bucket come back from their backups: everything that there was of the document,
     // but for the private half.
-    put_back(&DATABASE_AND_BUCKET, &then, &data);
+    let database_and_bucket_come_back = || {
+        metadata.restore(&metadata_then);
+        objects.restore(&objects_then);
+    };
+    database_and_bucket_come_back();
     // The pair that the backup has as active wraps nothing that opens again: another takes over.
     server.installation.succeeds(&["keys", "rotate"]);
     server.start_again();
@@ -153,16 +106,30 @@ fn a_backup_opens_an_expired_document_before_and_does_not_after() {
     assert!(server.terminate().success());
 
     // Within the time that backups of private halves are kept.
-    put_back(&PRIVATE_HALVES, &then, &data);
-    put_back(&DATABASE_AND_BUCKET, &then, &data);
+    halves.restore(&halves_then);
+    database_and_bucket_come_back();
     server.start_again();
     assert!(opens(&alice, &id, &text), "all backups together open it");
     assert!(server.terminate().success());
 
     // After it: the oldest backup of them is from after the destruction.
-    put_back(&PRIVATE_HALVES, &since, &data);
+    halves.restore(&halves_since);
     server.installation.succeeds(&["keys", "rotate"]);
     server.start_again();
     assert!(!opens(&alice, &id, &text), "nothing opens it any more");
     assert!(server.terminate().success());
+}
+
+#[test]
+fn a_backup_opens_an_expired_document_before_and_does_not_after() {
+    if let Some(parts) = Parts::find(Metadata::Sqlite, Blobs::Local) {
+        a_backup_opens_it_before_and_not_after(&parts);
+    }
+}
+
+#[test]
+fn backups_of_postgres_and_a_bucket_open_an_expired_document_before_and_do_not_after() {
+    if let Some(parts) = Parts::find(Metadata::Postgres, Blobs::Minio) {
+        a_backup_opens_it_before_and_not_after(&parts);
+    }
 }

@@ -10,9 +10,10 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crypt_keeper_test_services::{OpenBao, OpenBaoOptions, PostgresAccess, require_or_skip};
+use crypt_keeper_test_services::{OpenBao, OpenBaoOptions, require_or_skip};
 use crypt_keeper_tests::{
-    Blobs, Ckc, Engine, Installation, KeysInVault, Metadata, Parts, Server, content, random,
+    Backups, Blobs, Ckc, Engine, Installation, KeysInVault, Metadata, Parts, Server, content,
+    random,
 };
 
 /// The job that destroys looks within five seconds of its start.
@@ -45,43 +46,6 @@ fn opens(ckc: &Ckc, id: &str, expected: &[u8]) -> bool {
         assert!(ckc.read(&copy) == expected, "it opens to something else");
     }
     ran.code == Some(0)
-}
-
-/// A backup of a database: a copy that the server makes.
-struct Backups {
-    postgres: PostgresAccess,
-    made: Vec<String>,
-}
-
-impl Backups {
-    fn of(postgres: PostgresAccess) -> Self {
-        let made = Vec::new();
-        Self { postgres, made }
-    }
-
-    fn make(&mut self, database: &str) -> String {
-        let made = self
-            .postgres
-            .create_fresh_database("backup", Some(database));
-        let made = made.unwrap();
-        self.made.push(made.clone());
-        made
-    }
-
-    fn restore(&self, database: &str, backup: &str) {
-        self.postgres.drop_database(database).unwrap();
-        self.postgres
-            .create_database(database, Some(backup))
-            .unwrap();
-    }
-}
-
-impl Drop for Backups {
-    fn drop(&mut self) {
-        for made in &self.made {
-            let _ = self.postgres.drop_database(made);
-        }
-    }
 }
 
 /// A day of rest and the days of grace pass, and the job destroys the pair.

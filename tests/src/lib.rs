@@ -23,6 +23,7 @@
 )]
 
 mod api;
+mod backups;
 mod binaries;
 mod ckc;
 mod dynamodb;
@@ -42,6 +43,7 @@ mod vault;
 mod writers;
 
 pub use api::{Account, Api, Upload};
+pub use backups::{BackedUp, Backups};
 pub use binaries::binaries;
 pub use ckc::{Ckc, Ran};
 pub use dynamodb::Tables;

@@ -1,6 +1,6 @@
 //! The objects as they lie in the store, past the service.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -118,6 +118,26 @@ impl StoredObjects {
                 let body = ByteStream::from(bytes.to_vec());
                 put.body(body).send().await.expect("a written object");
             }),
+        }
+    }
+
+    /// A backup: a copy of all.
+    ///
+    /// # Panics
+    /// As [`read`](Self::read).
+    #[must_use]
+    pub fn back_up(&self) -> BTreeMap<String, Vec<u8>> {
+        let keys = self.keys().into_iter();
+        keys.map(|key| (key.clone(), self.read(&key))).collect()
+    }
+
+    /// Puts back what a backup holds; what came after it stays.
+    ///
+    /// # Panics
+    /// As [`put`](Self::put).
+    pub fn restore(&self, backup: &BTreeMap<String, Vec<u8>>) {
+        for (key, bytes) in backup {
+            self.put(key, bytes);
         }
     }
 }
