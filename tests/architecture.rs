@@ -25,7 +25,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     (
         "store-dynamodb",
         &["domain", "aws"],
-        &["conformance", "test-services"],
+        &["conformance", "secret", "test-services"],
     ),
     ("keys", &["domain", "secret", "crypto"], &[]),
     (
