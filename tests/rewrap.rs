@@ -17,13 +17,15 @@ use std::time::{Duration, Instant};
 
 use crypt_keeper_test_services::cycles;
 use crypt_keeper_tests::{
-    Account, Blobs, Ckc, Installation, Metadata, Parts, Server, Upload, Writers, announce, content,
-    random_below,
+    Account, Blobs, Ckc, Installation, Metadata, Parts, Record, Server, Upload, Writers, announce,
+    content, random_below,
 };
 use serde_json::Value;
 
 /// Documents that are there from the beginning.
 const DOCUMENTS: usize = 300;
+/// What each writer adds to them in each cycle, at most.
+const UPLOADS: usize = 40;
 const READERS: usize = 3;
 
 /// Readers of the documents that are there from the beginning: the owner, and whom he shares with.
@@ -170,11 +172,12 @@ fn rewraps_under_load(parts: &Parts, what: &str) {
 
     let people = [alice.clone(), bob.clone()];
     let readers = Readers::start(&server, &people, &uploads);
-    let writers = Writers::start(server.address(), &alice, &bob);
+    let mut record = Record::default();
     let installation = &server.installation;
     let mut kills = 0;
     let mut old = Vec::new();
     for _ in 0..cycles(3) {
+        let writers = Writers::start_up_to(UPLOADS, server.address(), &alice, &bob);
         let serial = serials(installation, "active").remove(0);
         installation.succeeds(&["keys", "rotate"]);
         let mut rounds = 0;
@@ -189,8 +192,8 @@ fn rewraps_under_load(parts: &Parts, what: &str) {
         }
         assert_eq!(live_documents(installation, &serial), 0);
         old.push(serial);
+        record.add(writers.finish());
     }
-    let record = writers.finish();
     assert_eq!(record.wrong, [""; 0]);
     assert_eq!((record.unavailable, record.unanswered), (0, 0), "{what}");
     assert!(!record.uploads.is_empty() && !record.shares.is_empty());

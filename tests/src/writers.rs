@@ -47,7 +47,8 @@ pub struct Record {
 }
 
 impl Record {
-    fn add(&mut self, other: Self) {
+    /// Takes in what others were told.
+    pub fn add(&mut self, other: Self) {
         self.uploads.extend(other.uploads);
         self.shares.extend(other.shares);
         self.downloads += other.downloads;
@@ -79,12 +80,24 @@ impl Writers {
     /// Sets them to work for `account`; every fourth document is shared with `reader`.
     #[must_use]
     pub fn start(address: SocketAddr, account: &Account, reader: &Account) -> Self {
+        Self::start_up_to(usize::MAX, address, account, reader)
+    }
+
+    /// The same, each of whom rests after so many uploads: where what is tried takes the longer the
+    /// more documents there are, and would else be outrun by them.
+    #[must_use]
+    pub fn start_up_to(
+        most: usize,
+        address: SocketAddr,
+        account: &Account,
+        reader: &Account,
+    ) -> Self {
         let shared = Arc::new(Shared::default());
         let threads = (0..WRITERS)
             .map(|_| {
                 let (shared, api) = (Arc::clone(&shared), Api::new(address, account));
                 let reader = reader.name.clone();
-                std::thread::spawn(move || work(&shared, &api, &reader))
+                std::thread::spawn(move || work(&shared, &api, &reader, most))
             })
             .collect();
         Self { shared, threads }
@@ -130,9 +143,9 @@ fn wait_for(counter: &AtomicUsize, more: usize, what: &str) {
     }
 }
 
-fn work(shared: &Shared, api: &Api, reader: &str) -> Record {
+fn work(shared: &Shared, api: &Api, reader: &str, most: usize) -> Record {
     let mut record = Record::default();
-    for turn in 0.. {
+    for turn in 0..most {
         if shared.stop.load(Ordering::SeqCst) {
             break;
         }
