@@ -66,55 +66,31 @@ impl Catalogue {
     }
 
     /// Refuses to have a document put into a partition that nobody has made, or that takes none any
-    /// more. What was seen is good for a minute: a partition is closed an hour after its last
-    /// document could be inserted, at the earliest.
-    pub(crate) async fn require_open(
+    /// more: one that has come as far as `until`. What was seen is good for a minute: a partition is
+    /// closed an hour after its last document could be inserted, at the earliest.
+    pub(crate) async fn require_before(
         &self,
+        until: PartitionState,
         calls: &Calls,
         partition: Partition,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        match self.made_state(calls, partition, now).await? {
-            PartitionState::Open => Ok(()),
-            _ => Err(refused(partition, "takes no documents any more")),
-        }
-    }
-
-    /// Refuses to have a document put into a partition that has no table: nobody has made it, or its
-    /// rows are gone.
-    pub(crate) async fn require_made(
-        &self,
-        calls: &Calls,
-        partition: Partition,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        if self.made_state(calls, partition, now).await? < PartitionState::Dropped {
-            return Ok(());
-        }
-        Err(refused(partition, "takes no documents any more"))
-    }
-
-    /// How far a partition is; one that is not made is refused.
-    async fn made_state(
-        &self,
-        calls: &Calls,
-        partition: Partition,
-        now: Timestamp,
-    ) -> Result<PartitionState, StoreError> {
         let seen = locked(&self.open).get(&partition).copied();
         if seen.is_some_and(|seen| seen <= now && now.since(seen) < OPEN_HOLDS) {
-            return Ok(PartitionState::Open);
+            return Ok(());
         }
+        let refuse = |why: &str| {
+            let why = format!("partition {partition} {why}");
+            Err(StoreError::Unavailable(why.into()))
+        };
         match Self::partition(calls, partition).await? {
-            Some(found) if found.entry.state != PartitionState::Open => Ok(found.entry.state),
+            Some(found) if found.entry.state >= until => refuse("takes no documents any more"),
+            Some(found) if found.entry.state != PartitionState::Open => Ok(()),
             Some(found) if found.is_made => {
                 locked(&self.open).insert(partition, now);
-                Ok(PartitionState::Open)
+                Ok(())
             }
-            _ => Err(refused(
-                partition,
-                "is not made yet: run `crypt-keeper setup`",
-            )),
+            _ => refuse("is not made yet: run `crypt-keeper setup`"),
         }
     }
 
@@ -232,10 +208,6 @@ impl Catalogue {
         };
         items.iter().map(month).collect()
     }
-}
-
-fn refused(partition: Partition, why: &str) -> StoreError {
-    StoreError::Unavailable(format!("partition {partition} {why}").into())
 }
 
 pub(crate) async fn put_if_new(calls: &Calls, table: &str, item: Item) -> Result<(), CallError> {

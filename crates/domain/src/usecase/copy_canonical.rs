@@ -98,7 +98,7 @@ impl Canonical {
             .maybe_time(key.revoked_at)
     }
 
-    /// When it was made is left out: a target makes some itself, with its tables.
+    /// When it was made is left out: a target's setup makes some itself.
     pub(super) fn partition(entry: &PartitionEntry) -> Self {
         let PartitionEntry {
             partition,

@@ -29,7 +29,8 @@ const NAME_WIDTH: usize = 60;
 pub(super) enum Command {
     /// List documents: those of one owner with the newest first
     ///
-    /// Others come in the order of retention class and id, the oldest of a class first. Shown is what the uploader said of them; nothing here can open one.
+    /// Others come in the order of retention class and id, the oldest of a class first. Shown is
+    /// what the uploader said of them; nothing here can open one.
     ///
     /// Examples: crypt-keeper documents list --owner alice --limit 20
     ///           crypt-keeper documents list --exposed --by-owner

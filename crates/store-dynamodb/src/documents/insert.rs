@@ -1,4 +1,6 @@
-use crypt_keeper_domain::model::{Document, Entry, Record, RetentionClass, WrappedKey};
+use crypt_keeper_domain::model::{
+    Document, Entry, PartitionState, Record, RetentionClass, WrappedKey,
+};
 use crypt_keeper_domain::ports::{InsertOutcome, StoreError};
 
 use crate::items::{Item, document_item, early_key, entry_item, walk_item};
@@ -30,7 +32,9 @@ impl Core {
         if document.id.class() != RetentionClass::IMPORT {
             self.require_young_wrap(document.created_at, seen)?;
         }
-        let early = self.ready_for_document(document).await?;
+        let early = self
+            .ready_for_document(document, PartitionState::Closed)
+            .await?;
         self.ready_for(record).await?;
         if !may_have_wrapped {
             return self.refuse_or_conflict(document).await;
@@ -53,41 +57,22 @@ impl Core {
         }
     }
 
-    /// Sees to it that a document can be put where it belongs, and is found there; the item that it
-    /// has among those that expire early.
+    /// Sees to it that a document can be put where it belongs, unless its partition has come as far as
+    /// `until`, and is found there; the item that it has among those that expire early.
     pub(crate) async fn ready_for_document(
         &self,
         document: &Document,
+        until: PartitionState,
     ) -> Result<Option<Item>, StoreError> {
-        if self.place == Place::Partitions {
-            let (partition, now) = (document.id.partition(), self.clock.now());
-            self.catalogue
-                .require_open(&self.calls, partition, now)
-                .await?;
-        }
-        self.ready_for_walks(document).await
-    }
-
-    /// The same for a document that comes from another store: its partition may be closed.
-    pub(crate) async fn ready_for_copy(
-        &self,
-        document: &Document,
-    ) -> Result<Option<Item>, StoreError> {
-        if self.place == Place::Partitions {
-            let (partition, now) = (document.id.partition(), self.clock.now());
-            self.catalogue
-                .require_made(&self.calls, partition, now)
-                .await?;
-        }
-        self.ready_for_walks(document).await
-    }
-
-    async fn ready_for_walks(&self, document: &Document) -> Result<Option<Item>, StoreError> {
         let (id, catalogue) = (document.id, &self.catalogue);
         if self.place == Place::Held {
             catalogue.ensure_held(&self.calls, id.class()).await?;
             return Ok(None);
         }
+        let now = self.clock.now();
+        catalogue
+            .require_before(until, &self.calls, id.partition(), now)
+            .await?;
         let is_early = document.expires_early && !document.hold;
         let Some(end) = document.expires_at.filter(|_| is_early) else {
             return Ok(None);

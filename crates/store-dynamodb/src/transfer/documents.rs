@@ -1,4 +1,4 @@
-use crypt_keeper_domain::model::{DocumentId, Page, PageRequest, Record};
+use crypt_keeper_domain::model::{DocumentId, Page, PageRequest, PartitionState, Record};
 use crypt_keeper_domain::ports::{DocumentFilter, DocumentWithEntries, PutOutcome, StoreError};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
@@ -61,7 +61,10 @@ impl Core {
         if pair.is_none_or(|pair| pair.algorithm != algorithm) {
             return Ok(PutOutcome::Differs);
         }
-        let early = self.ready_for_copy(document).await?;
+        // Its partition may be closed: only where the rows are gone it has no place.
+        let early = self
+            .ready_for_document(document, PartitionState::Dropped)
+            .await?;
         let table = self.table_of(document.id);
         let mut item = document_item(document);
         if let Some(left) = put.rewrapped.as_ref().and_then(|audit| audit.serial) {
