@@ -1,21 +1,13 @@
 //! Partitions that are on their way out are as far in the copy, and what legal holds keep stays kept.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crypt_keeper_domain::model::{
-    CallContext, Caller, DocumentId, Partition, PartitionState, RequestId,
-};
+use crypt_keeper_domain::model::{DocumentId, Partition, PartitionState};
 use crypt_keeper_domain::ports::Clock as _;
-
 use crypt_keeper_server::clock::SystemClock;
-use crypt_keeper_server::config::{Environment, PublicUrl, load};
-use crypt_keeper_server::entropy::SystemEntropy;
 use crypt_keeper_server::partition_upkeep::expire_partitions;
-
-use crypt_keeper_server::wiring::{self, Missing, Stores, Vault};
 use crypt_keeper_tests::{
-    Account, Blobs, Ckc, Installation, Metadata, Parts, Server, content, random,
+    Account, Blobs, Ckc, Installation, Metadata, Opened, Parts, Server, content, system_call,
 };
 use serde_json::Value;
 
@@ -93,32 +85,16 @@ impl Held {
 
 /// By the service's own parts, with a call of later.
 async fn expire(of: &Installation, partition: Partition, days: &[u32]) -> PartitionState {
-    let file = of.write_configuration();
-    let environment: Environment = std::iter::empty().collect();
-    let settings = load(Some(&file), &environment, &[]).unwrap().settings;
-    let runtime = tokio::runtime::Handle::current();
-    let stores = Stores::open(&settings, Missing::Refuse, &runtime).await;
-    let stores = stores.unwrap();
-    let ring = wiring::read_master_keys(&settings).await.unwrap();
-    let vault = Vault::open(&settings, &stores, ring.as_ref()).unwrap();
-    let url = PublicUrl::of(of.address(), false);
-    let clock = Arc::new(SystemClock);
-    let objects = wiring::open_blobs(&settings, &url, ring.as_ref(), clock.clone(), &runtime);
-    let objects = objects.await.unwrap();
-    let ports = wiring::ports(&stores, &vault, &objects, clock, Arc::new(SystemEntropy));
-    let expire = expire_partitions(&ports, &stores);
+    let opened = Opened::of(of).await;
+    let expire = expire_partitions(&opened.ports, &opened.stores);
     for days in days {
-        let call = CallContext {
-            caller: Caller::system(),
-            at: SystemClock.now().plus(DAY * *days),
-            request_id: RequestId::from_random(random()),
-            address: None,
-        };
+        let call = system_call(SystemClock.now().plus(DAY * *days));
         let outcome = expire.drop_now(&call, partition).await.unwrap();
         assert!(outcome.failures.is_empty(), "{outcome:?}");
     }
-    let entry = stores.partitions.find_partition(partition).await.unwrap();
-    stores.shutdown().await;
+    let partitions = &opened.stores.partitions;
+    let entry = partitions.find_partition(partition).await.unwrap();
+    opened.close().await;
     entry.unwrap().state
 }
 
