@@ -206,8 +206,8 @@ async fn cycles_of_crashes_under_load_lose_nothing_that_was_acknowledged() {
              LEFT JOIN entries e ON e.document_id = d.id
              LEFT JOIN audit a ON a.document_id = d.id
              GROUP BY d.id HAVING count(e.document_id) <> 1 OR count(a.id) <> 1
-             UNION SELECT document_id FROM audit
-             WHERE document_id IS NOT NULL AND document_id NOT IN (SELECT id FROM documents)",
+             UNION SELECT a.document_id FROM audit a WHERE a.document_id IS NOT NULL
+             AND NOT EXISTS (SELECT FROM documents d WHERE d.id = a.document_id)",
         )
         .await;
     assert!(halves.is_empty(), "{halves:?}");
