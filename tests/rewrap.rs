@@ -26,6 +26,8 @@ use serde_json::Value;
 const DOCUMENTS: usize = 300;
 /// What each writer adds to them in each cycle, at most.
 const UPLOADS: usize = 40;
+/// Documents of a batch of `keys rewrap`.
+const BATCH: u64 = 20;
 const READERS: usize = 3;
 
 /// Readers of the documents that are there from the beginning: the owner, and whom he shares with.
@@ -146,7 +148,8 @@ fn open_as_before(ckc: &Ckc, files: &[(String, Vec<u8>)]) {
 
 /// Runs `keys rewrap` and kills it -9 after so many batches; whether it came to its end before.
 fn rewrap_killed_after(installation: &Installation, serial: &str, batches: usize) -> bool {
-    let words = ["keys", "rewrap", serial, "--batch-size", "20", "--json"];
+    let batch = BATCH.to_string();
+    let words = ["keys", "rewrap", serial, "--batch-size", &batch, "--json"];
     let mut told = 0;
     // In the middle of the next batch.
     installation.killed_once(&words, |event| {
@@ -180,9 +183,11 @@ fn rewraps_under_load(parts: &Parts, what: &str) {
         let writers = Writers::start_up_to(UPLOADS, server.address(), &alice, &bob);
         let serial = serials(installation, "active").remove(0);
         installation.succeeds(&["keys", "rotate"]);
+        // A fifth of what is there at most, so that a cycle has as many kills as the one before.
+        let fifth = live_documents(installation, &serial) / BATCH / 5;
         let mut rounds = 0;
         loop {
-            let batches = 1 + usize::try_from(random_below(6)).unwrap();
+            let batches = 1 + usize::try_from(random_below(fifth.max(6))).unwrap();
             if rewrap_killed_after(installation, &serial, batches) {
                 break;
             }
