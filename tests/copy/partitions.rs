@@ -1,7 +1,9 @@
 //! Partitions that are on their way out are as far in the copy, and what legal holds keep stays kept.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crypt_keeper_conformance::AnyTime;
 use crypt_keeper_domain::model::{DocumentId, Partition, PartitionState};
 use crypt_keeper_domain::ports::Clock as _;
 use crypt_keeper_server::clock::SystemClock;
@@ -86,7 +88,8 @@ impl Held {
 /// By the service's own parts, with a call of later.
 async fn expire(of: &Installation, partition: Partition, days: &[u32]) -> PartitionState {
     let opened = Opened::of(of).await;
-    let expire = expire_partitions(&opened.ports, &opened.stores);
+    let mut expire = expire_partitions(&opened.ports, &opened.stores);
+    expire.partitions = Arc::new(AnyTime(expire.partitions));
     for days in days {
         let call = system_call(SystemClock.now().plus(DAY * *days));
         let outcome = expire.drop_now(&call, partition).await.unwrap();

@@ -19,7 +19,7 @@ use crypt_keeper_domain::usecase::{
 };
 
 use self::failing::{Failing, Failpoint};
-use crate::{Scene, StoreHarness};
+use crate::{AnyTime, Scene, StoreHarness};
 
 /// Makes a test of every law of expiry; takes an expression whose future gives
 /// `Option<impl StoreHarness>` with partitions.
@@ -56,7 +56,9 @@ impl<'a> Archive<'a> {
         let clock = Arc::new(ManualClock::new(scene.make.at()));
         let entropy = Arc::new(SeededEntropy::new(scene.make.at().as_millis()));
         Self {
-            partitions: harness.partitions().expect("the store has partitions"),
+            partitions: Arc::new(AnyTime(
+                harness.partitions().expect("the store has partitions"),
+            )),
             blobs: Arc::new(MemoryBlobs::new(clock, entropy.clone())),
             entropy,
             scene,
@@ -98,17 +100,19 @@ impl<'a> Archive<'a> {
             port: Arc::clone(&scene.registry),
             at: Arc::clone(&at),
         });
+        let partitions: Arc<dyn Partitions> = Arc::new(Failing {
+            port: Arc::clone(&self.partitions),
+            at: Arc::clone(&at),
+        });
         let vault = MemoryVault::new(Arc::clone(&scene.registry), entropy.clone());
         ExpirePartitions {
-            partitions: Arc::new(Failing {
-                port: Arc::clone(&self.partitions),
-                at: Arc::clone(&at),
-            }),
+            partitions: Arc::clone(&partitions),
             blobs: Arc::new(Failing {
                 port: Arc::clone(&self.blobs),
                 at: Arc::clone(&at),
             }),
             retire: RetirePartitionPairs {
+                partitions,
                 registry: Arc::clone(&registry),
                 entropy: entropy.clone(),
             },

@@ -27,6 +27,7 @@
 )]
 
 pub mod accounts;
+mod any_time;
 pub mod audit_log;
 pub mod blob_store;
 pub mod bucket_rules;
@@ -50,6 +51,7 @@ pub mod row_locks;
 mod scene;
 pub mod sweeps;
 
+pub use any_time::AnyTime;
 pub use bucket_rules::BucketRulesHarness;
 pub use harness::{
     BareAnswer, BlobStoreHarness, Harness, HoldHarness, HoldTransferHarness, KeyVaultHarness,

@@ -301,6 +301,7 @@ pub fn expire_partitions(ports: &Ports, stores: &Stores) -> ExpirePartitions {
         partitions: Arc::clone(&stores.partitions),
         blobs: Arc::clone(&ports.blobs),
         retire: RetirePartitionPairs {
+            partitions: Arc::clone(&stores.partitions),
             registry: Arc::clone(&ports.registry),
             entropy: Arc::clone(&ports.entropy),
         },

@@ -15,6 +15,16 @@ pub struct CallContext {
     pub address: Option<String>,
 }
 
+impl CallContext {
+    /// The same call, at the earlier of its own moment and another.
+    pub(crate) fn not_after(&self, at: Timestamp) -> Self {
+        Self {
+            at: self.at.min(at),
+            ..self.clone()
+        }
+    }
+}
+
 /// An authenticated caller.
 #[derive(Clone, Debug)]
 pub struct Caller {

@@ -80,10 +80,7 @@ impl ExpirePartitions {
         require(context, Scopes::ADMINISTRATION)?;
         let mut expired = ExpiredPartitions::default();
         let entries = self.partitions.list_partitions().await?;
-        let context = &CallContext {
-            at: context.at.min(self.partitions.now().await?),
-            ..context.clone()
-        };
+        let context = &context.not_after(self.partitions.now().await?);
         for entry in entries {
             let is_due = match entry.state {
                 PartitionState::Open => entry.is_expired(context.at),
@@ -98,7 +95,8 @@ impl ExpirePartitions {
     }
 
     /// Removes one partition now, whether its documents have expired or not, as far as it goes: an
-    /// operator's act. The period must have ended, so that nothing is put into it any more.
+    /// operator's act. The period must have ended, so that nothing is put into it any more. A clock
+    /// that is fast is judged as in [`run`](Self::run).
     ///
     /// # Errors
     /// [`Error::NoSuchPartition`], [`Error::PartitionNotEnded`], [`Error::Forbidden`],
@@ -111,6 +109,7 @@ impl ExpirePartitions {
         require(context, Scopes::ADMINISTRATION)?;
         let entry = self.partitions.find_partition(partition).await?;
         let entry = entry.ok_or(Error::NoSuchPartition(partition))?;
+        let context = &context.not_after(self.partitions.now().await?);
         if !RetirePartitionPairs::has_ended(partition, context.at) {
             return Err(Error::PartitionNotEnded {
                 partition,

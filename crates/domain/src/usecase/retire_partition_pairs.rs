@@ -7,12 +7,14 @@ use crate::model::{
     AuditAction, CallContext, DocumentId, KeyPair, KeyState, Partition, Scope, Scopes, Serial,
     Timestamp,
 };
-use crate::ports::{Entropy, KeyRegistry, RegistryChange};
+use crate::ports::{Entropy, KeyRegistry, Partitions, RegistryChange};
 
 /// Rotates out the active key pairs of partitions whose period has ended: nothing is wrapped under
 /// them any more. Any number of instances may run it at once.
 #[derive(Clone, Debug)]
 pub struct RetirePartitionPairs {
+    /// Where partitions are.
+    pub partitions: Arc<dyn Partitions>,
     /// Where pairs are entered.
     pub registry: Arc<dyn KeyRegistry>,
     /// Where ids of audit entries are drawn from.
@@ -37,13 +39,14 @@ impl RetirePartitionPairs {
         ends_at.is_some_and(|end| at >= end.plus(DocumentId::MAX_BEHIND))
     }
 
-    /// Deactivates those whose partition has ended.
+    /// Deactivates those whose partition has ended, by the call's moment and by the store's clock.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Unavailable`] and the like if it cannot be known which.
     pub async fn run(&self, context: &CallContext) -> Result<RetiredPairs, Error> {
         require(context, Scopes::ADMINISTRATION)?;
         let mut retired = RetiredPairs::default();
+        let context = &context.not_after(self.partitions.now().await?);
         for pair in self.registry.list_pairs().await? {
             let Scope::Partition(partition) = pair.scope else {
                 continue;

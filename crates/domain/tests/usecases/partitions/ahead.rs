@@ -102,10 +102,15 @@ async fn the_pair_of_a_period_that_has_ended_wraps_no_more() {
     let it = Calendar::new();
     it.keep_up().run(&it.house.operator()).await.unwrap();
     let retire = RetirePartitionPairs {
+        partitions: it.house.store.clone(),
         registry: it.house.store.clone(),
         entropy: it.house.entropy.clone(),
     };
     let first = partition(CLASS, "20260301");
+    let mut ahead = it.house.operator();
+    ahead.at = ahead.at.plus(DAY);
+    let none = retire.run(&ahead).await.unwrap();
+    assert!(none.retired.is_empty(), "it has not ended for the store");
     // Noon to midnight, and five minutes in which ids of yesterday are still taken.
     it.pass(HOUR * 12 + std::time::Duration::from_secs(299));
     let none = retire.run(&it.house.operator()).await.unwrap();

@@ -106,6 +106,7 @@ impl Calendar {
             partitions: self.house.store.clone(),
             blobs: self.house.blobs.clone(),
             retire: RetirePartitionPairs {
+                partitions: self.house.store.clone(),
                 registry: self.house.store.clone(),
                 entropy: self.house.entropy.clone(),
             },

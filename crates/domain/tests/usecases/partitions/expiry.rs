@@ -254,3 +254,29 @@ async fn a_clock_that_is_ahead_of_the_stores_closes_and_sweeps_nothing_early() {
     let until = it.house.now().plus(Duration::from_secs(660));
     assert!(closed.waiting.contains(&(first, Waiting::UrlsUntil(until))));
 }
+
+#[tokio::test]
+async fn an_operator_whose_clock_is_ahead_drops_nothing_early() {
+    let it = Calendar::new();
+    let alice = it.house.person("alice").await;
+    let id = it.upload(&alice).await;
+    let first = id.partition();
+    let ahead = |by| {
+        let mut operator = it.house.operator();
+        operator.at = operator.at.plus(by);
+        operator
+    };
+    let answer = it.expire().drop_now(&ahead(DAY), first).await;
+    assert_eq!(refusal(answer), "PartitionNotEnded");
+    it.download(&alice, id).await.expect("it lives");
+
+    // Nor before the URLs that were handed out have ended.
+    it.pass(DAY);
+    let dropped = it.expire().drop_now(&ahead(HOUR), first).await.unwrap();
+    let until = it.house.now().plus(Duration::from_secs(660));
+    assert_eq!(dropped.steps, [(first, PartitionState::Closed)]);
+    assert_eq!(dropped.waiting, [(first, Waiting::UrlsUntil(until))]);
+    assert_eq!(it.entry(first).await.closed_at, Some(it.house.now()));
+    let again = it.expire().drop_now(&ahead(HOUR), first).await.unwrap();
+    assert_eq!((again.steps.as_slice(), again.objects), (&[][..], 0));
+}
