@@ -7,7 +7,8 @@
 //!   second
 //! - `ceilings document-ids DATABASE`: those of all documents, one a line
 //! - `ceilings make-partition DATABASE CLASS/DAY`
-//! - `ceilings fill-partition DATABASE CLASS/DAY|same COUNT`: a number, documents a second
+//! - `ceilings fill-partition DATABASE CLASS/DAY COUNT`: a number, documents a second
+//! - `ceilings seed-partition dynamodb:PREFIX@ENDPOINT CLASS/DAY|same COUNT`: how many were copied
 //! - `ceilings list-partition DATABASE API-KEY-ID owned|visible CLASS/DAY SECONDS`: a number,
 //!   milliseconds for a page
 //! - `ceilings drop-partition DATABASE CLASS/DAY`: a number, milliseconds
@@ -15,6 +16,7 @@
 //! - `ceilings sqlite-lines FILE QUERY`: the text column `line` of each row
 
 mod crypto;
+mod dynamodb;
 mod open;
 mod partitions;
 mod sqlite;
@@ -38,6 +40,9 @@ fn main() -> ExitCode {
         ["make-partition", database, partition] => partitions::make(database, partition),
         ["fill-partition", database, partition, count] => {
             partitions::fill(database, partition, count)
+        }
+        ["seed-partition", database, partition, count] => {
+            partitions::seed(database, partition, count)
         }
         [
             "list-partition",

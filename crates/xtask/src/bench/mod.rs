@@ -57,7 +57,7 @@ enum Part {
     Requests,
     /// `ckc` beside curl, on a local folder and on MinIO
     Transfer,
-    /// A request's cost with ten thousand and with a million documents; fewer on DynamoDB Local
+    /// A request's cost with ten thousand and with a million documents
     Scale,
     /// Encryption of documents, wrapping of keys
     Crypto,

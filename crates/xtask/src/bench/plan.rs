@@ -13,7 +13,8 @@ pub(super) struct Plan {
     pub(super) documents: u64,
     /// How many documents the big store has.
     pub(super) many_documents: u64,
-    /// How many documents the small store has on DynamoDB Local, which takes some hundred a second.
+    /// How many documents the small store has on DynamoDB Local, which takes one or two thousand a
+    /// second.
     pub(super) few_on_dynamodb: u64,
     /// How many the big one has there.
     pub(super) many_on_dynamodb: u64,
@@ -34,15 +35,15 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// What is quoted: under 15 minutes.
+    /// What is quoted: about an hour, half of it for filling DynamoDB Local.
     pub(super) const FULL: Self = Self {
         warm_up: 1,
         requests: 8,
         ceiling: 5,
         documents: 10_000,
         many_documents: 1_000_000,
-        few_on_dynamodb: 2_000,
-        many_on_dynamodb: 20_000,
+        few_on_dynamodb: 10_000,
+        many_on_dynamodb: 1_000_000,
         drops: 5,
         drops_of_many: 3,
         turns: 5,

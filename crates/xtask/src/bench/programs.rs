@@ -73,6 +73,11 @@ pub(super) fn curl() -> Result<PathBuf> {
     find_or_install("curl", "curl", &[])
 }
 
+/// strace, which tells what system calls take.
+pub(super) fn strace() -> Result<PathBuf> {
+    find_or_install("strace", "strace", &[])
+}
+
 fn debian_postgres() -> Vec<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     versions

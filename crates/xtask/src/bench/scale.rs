@@ -69,8 +69,8 @@ pub(super) fn measure(bench: &Bench) -> Result<Measured> {
          Concurrency {CONCURRENCY}; both run side by side and are measured in turns, {} times: \
          medians. Time and CPU of many are those of a request among many documents over those of \
          one among few. CPU is that of the service and of PostgreSQL. DynamoDB Local, one for each \
-         service, keeps its tables in memory and takes some hundred documents a second: it has \
-         fewer, its own CPU is not counted, and its times say nothing of Amazon's.\n\n{}",
+         service, keeps its tables in memory: its own CPU is not counted, and its times say nothing \
+         of Amazon's.\n\n{}",
         bench.plan.turns,
         table.finish()
     );
@@ -146,7 +146,7 @@ fn by_sql(
     in_turns(plan, postmaster, services, documents)
 }
 
-/// The many are put by the store's own API, into the table of the documents that are asked for.
+/// The many are put into the table of the documents that are asked for.
 fn on_dynamodb(bench: &Bench, access: &PostgresAccess) -> Result<OnOneDatabase> {
     let plan = &bench.plan;
     access.create_database("many", None)?;
@@ -165,7 +165,7 @@ fn on_dynamodb(bench: &Bench, access: &PostgresAccess) -> Result<OnOneDatabase> 
         let more = ["same", &missing.to_string()];
         service
             .database()
-            .ceiling(&bench.programs, "fill-partition", &more)?;
+            .ceiling(&bench.programs, "seed-partition", &more)?;
         let documents = ids.len() as u64 + missing;
         Result::Ok((service, ids, documents))
     };

@@ -1,66 +1,94 @@
-//! The ceiling of a drop: what the file system takes to give as many bytes back.
+//! What of a drop is the file system's part: the time that PostgreSQL spends in the system calls which
+//! give the space of files back, as strace sees it.
 
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use super::super::database::Database;
-use super::super::failed;
+use crypt_keeper_test_services::run;
+use tempfile::TempDir;
+
+use super::super::{failed, programs};
 use crate::step::Result;
 
-/// PostgreSQL divides its tables into files of this size (its documentation, "Database File
-/// Layout").
-const SEGMENT: u64 = 1 << 30;
-const BLOCK: usize = 1 << 20;
+/// PostgreSQL truncates a file before it unlinks it (its `mdunlinkfork`).
+const CALLS: &str = "trace=truncate,ftruncate,unlink";
+/// How long strace may take to attach to a process.
+const ATTACHED_WITHIN: Duration = Duration::from_secs(10);
 
-/// How many bytes the database takes on the disk, and where.
-pub(super) fn taken(postgres: &Database) -> Result<(u64, PathBuf)> {
-    let line = |query: &str| -> Result<String> {
-        let mut lines = postgres.lines(query)?;
-        lines.pop().ok_or_else(|| failed("no answer"))
-    };
-    let bytes = line("SELECT pg_database_size(current_database())::text AS line")?;
-    let folder = line("SELECT current_setting('data_directory') AS line")?;
-    Ok((bytes.parse().map_err(failed)?, folder.into()))
+/// A PostgreSQL whose sessions are watched from now on.
+pub(super) struct Watch {
+    strace: Child,
+    folder: TempDir,
 }
 
-/// Writes files of so many bytes together beside `folder`, on the disk, and removes them as
-/// PostgreSQL does, which truncates a file and then unlinks it; how many milliseconds that takes.
-pub(super) fn give_back(folder: &Path, bytes: u64) -> Result<f64> {
-    let beside = folder.parent().unwrap_or(folder);
-    let space = tempfile::Builder::new()
-        .prefix("files-")
-        .tempdir_in(beside)
-        .map_err(failed)?;
-    let mut files = Vec::new();
-    let mut left = bytes;
-    while left > 0 {
-        let path = space.path().join(files.len().to_string());
-        let length = left.min(SEGMENT);
-        write(&path, length)?;
-        files.push(path);
-        left -= length;
+impl Watch {
+    /// Sessions that are open are not watched, those that are opened later are.
+    pub(super) fn start(postmaster: u32) -> Result<Self> {
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let strace = Command::new(programs::strace()?)
+            .args(["-f", "-qq", "-T", "-e", CALLS, "-o"])
+            .arg(folder.path().join("calls"))
+            .args(["-p", &postmaster.to_string()])
+            .stdin(Stdio::null())
+            .spawn()
+            .map_err(failed)?;
+        let mut watch = Self { strace, folder };
+        let until = Instant::now() + ATTACHED_WITHIN;
+        while !is_traced(postmaster)? {
+            if let Some(status) = watch.strace.try_wait().map_err(failed)? {
+                return Err(failed(format!(
+                    "strace may not watch PostgreSQL ({status}): drops are measured where it may"
+                )));
+            }
+            if Instant::now() > until {
+                return Err(failed("strace did not attach to PostgreSQL"));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(watch)
     }
-    let began = Instant::now();
-    for path in &files {
-        let file = File::options().write(true).open(path).map_err(failed)?;
-        file.set_len(0).map_err(failed)?;
-        fs::remove_file(path).map_err(failed)?;
+
+    /// How many milliseconds all sessions together spent there.
+    pub(super) fn end(mut self) -> Result<f64> {
+        // It lets go of what it watches, which a kill would not wait for.
+        run(Command::new("kill").args(["-s", "TERM", &self.strace.id().to_string()]))?;
+        self.strace.wait().map_err(failed)?;
+        let calls = fs::read_to_string(self.folder.path().join("calls")).map_err(failed)?;
+        Ok(seconds(&calls) * 1e3)
     }
-    Ok(began.elapsed().as_secs_f64() * 1e3)
 }
 
-fn write(path: &Path, length: u64) -> Result<()> {
-    let mut file = File::create(path).map_err(failed)?;
-    let mut left = usize::try_from(length).map_err(failed)?;
-    let block = vec![0x5a; BLOCK];
-    while left > 0 {
-        let part = left.min(BLOCK);
-        file.write_all(&block[..part]).map_err(failed)?;
-        left -= part;
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // Nothing, if it has ended.
+        if matches!(self.strace.try_wait(), Ok(None)) {
+            let _is_gone = self.strace.kill();
+            let _is_gone = self.strace.wait();
+        }
     }
-    file.sync_all().map_err(failed)
+}
+
+fn is_traced(process: u32) -> Result<bool> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).map_err(failed)?;
+    let tracer = status
+        .lines()
+        .find_map(|line| line.strip_prefix("TracerPid:"));
+    Ok(tracer.is_some_and(|tracer| tracer.trim() != "0"))
+}
+
+/// The sum of what calls took: a line of one that has come back ends with `<0.000025>`.
+fn seconds(calls: &str) -> f64 {
+    calls
+        .lines()
+        .filter_map(|line| {
+            line.strip_suffix('>')?
+                .rsplit_once('<')?
+                .1
+                .parse::<f64>()
+                .ok()
+        })
+        .sum()
 }
 
 #[cfg(test)]
@@ -68,24 +96,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_files_are_gone_and_nothing_else_is() {
-        let home = tempfile::tempdir().unwrap();
-        let data = home.path().join("data");
-        fs::create_dir(&data).unwrap();
-        let milliseconds = give_back(&data, 3 * BLOCK as u64 + 1).unwrap();
-        assert!(milliseconds > 0.0);
-        let left: Vec<_> = fs::read_dir(home.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        assert_eq!(left, [data]);
-    }
-
-    #[test]
-    fn a_file_has_the_length_asked_for() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("file");
-        write(&path, BLOCK as u64 + 7).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().len(), BLOCK as u64 + 7);
+    fn what_calls_took_is_added_up_interrupted_ones_once() {
+        let calls = "\
+            7 truncate(\"base/5/16384\", 0) = 0 <0.463820>\n\
+            7 truncate(\"base/5/16384.1\", 0) = -1 ENOENT (No such file or directory) <0.000025>\n\
+            7 unlink(\"base/5/16384_fsm\" <unfinished ...>\n\
+            8 +++ exited with 0 +++\n\
+            7 <... unlink resumed>)             = 0 <0.000155>\n";
+        assert!((seconds(calls) - 0.464).abs() < 1e-9);
     }
 }

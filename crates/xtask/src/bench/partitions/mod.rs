@@ -30,8 +30,8 @@ pub(super) fn measure(bench: &Bench) -> Result<Measured> {
         "few: ms",
         "many: ms",
         "many to few",
-        "few: files alone ms",
-        "many: files alone ms",
+        "few: files ms",
+        "many: files ms",
         "few: the rest ms",
         "many: the rest ms",
     ]);
@@ -47,17 +47,18 @@ pub(super) fn measure(bench: &Bench) -> Result<Measured> {
     let mut alone = Vec::new();
     let by_sql = [plan.documents, plan.many_documents];
     let local = [plan.few_on_dynamodb, plan.many_on_dynamodb];
-    for (database, counts, drops_of_many) in [
-        (None, by_sql, 1),
+    for (database, counts, drops_of_many, postmaster) in [
+        (None, by_sql, 1, None),
         (
             Some(Database::Postgres(url("bench"))),
             by_sql,
             plan.drops_of_many,
+            postgres.pid(),
         ),
-        (Some(on_dynamodb("halves")?), local, 1),
+        (Some(on_dynamodb("halves")?), local, 1, None),
     ] {
         let mut service = Service::start_on(programs, database, None, &[])?;
-        let found = sizes::measure(bench, &mut service, counts, drops_of_many)?;
+        let found = sizes::measure(bench, &mut service, counts, drops_of_many, postmaster)?;
         let name = service.database().name();
         let [few, many] = &found.sizes;
         let [count_of_few, count_of_many] = [few, many].map(|size| rate(size.documents as f64));
@@ -123,10 +124,10 @@ pub(super) fn measure(bench: &Bench) -> Result<Measured> {
     let text = format!(
         "Each partition is one day of a retention class, seeded at once and dropped through the \
          store's own API; every document has one entry. Few are dropped {} times, \
-         many {} times on PostgreSQL and once on the others: medians. Files alone: files of as many \
-         bytes as a drop of PostgreSQL gives back, truncated and unlinked on the same disk. \
-         DynamoDB Local keeps its tables in memory and takes some hundred documents a second, so \
-         both are fewer there; how long it takes to delete a table says nothing of Amazon's.\n\n{}\n\
+         many {} times on PostgreSQL and once on the others: medians. Files: what of it PostgreSQL \
+         spent in `truncate` and `unlink`, by strace, which slows the rest a little. DynamoDB Local \
+         keeps its tables in memory, in a SQLite database of its own; how long it takes to delete a \
+         table says nothing of Amazon's.\n\n{}\n\
          Pages of 50 from all over the partition, one after the other, through the store's own \
          API: medians.\n\n{}\n\
          `crypt-keeper copy --without-objects` to an empty target, from its start to its end: users, \

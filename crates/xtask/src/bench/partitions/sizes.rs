@@ -6,7 +6,7 @@ use super::super::plan::median;
 use super::super::report::rate;
 use super::super::service::Service;
 use super::super::{Bench, seed};
-use super::files;
+use super::files::Watch;
 use crate::step::{Result, tell};
 
 /// The class of the partitions: one of a day each, which no service here uses.
@@ -27,7 +27,7 @@ pub(super) struct Found {
 pub(super) struct Size {
     pub(super) documents: u64,
     pub(super) dropped: f64,
-    /// What the file system alone takes to give as many bytes back; on PostgreSQL.
+    /// What of that the file system took to give the space of the files back; on PostgreSQL.
     pub(super) files: Option<f64>,
     /// A page of what a user has uploaded.
     pub(super) owned: f64,
@@ -35,12 +35,13 @@ pub(super) struct Size {
     pub(super) visible: f64,
 }
 
-/// The service is stopped for it.
+/// The service is stopped for it. `postmaster` is PostgreSQL's first process, if it is on that.
 pub(super) fn measure(
     bench: &Bench,
     service: &mut Service,
     [few, many]: [u64; 2],
     drops_of_many: usize,
+    postmaster: Option<u32>,
 ) -> Result<Found> {
     // One would do: all others are copies of it.
     Load::new(service, None)?.make_documents(1)?;
@@ -48,6 +49,7 @@ pub(super) fn measure(
     let mut site = Site {
         bench,
         service,
+        postmaster,
         days: 0,
     };
     let (day, _) = site.next_day();
@@ -64,6 +66,8 @@ pub(super) fn measure(
 struct Site<'a> {
     bench: &'a Bench,
     service: &'a Service,
+    /// PostgreSQL's first process, if the service is on it.
+    postmaster: Option<u32>,
     /// How many were used: what was dropped is never made again.
     days: u64,
 }
@@ -100,7 +104,7 @@ impl Site<'_> {
                 self.database().name()
             ));
             if matches!(self.database(), Database::DynamoDb { .. }) {
-                self.put(&partition, count)?;
+                self.number("seed-partition", &[&partition, &count.to_string()])?;
             } else {
                 self.database()
                     .make_partition(&self.bench.programs, &partition)?;
@@ -110,14 +114,10 @@ impl Site<'_> {
                 owned = self.list(&partition, "owned")?;
                 visible = self.list(&partition, "visible")?;
             }
-            let drop = || self.number("drop-partition", &[&partition]);
-            if matches!(self.database(), Database::Postgres(_)) {
-                let (before, folder) = files::taken(self.database())?;
-                dropped.push(drop()?);
-                let (after, _) = files::taken(self.database())?;
-                files.push(files::give_back(&folder, before.saturating_sub(after))?);
-            } else {
-                dropped.push(drop()?);
+            let watch = self.postmaster.map(Watch::start).transpose()?;
+            dropped.push(self.number("drop-partition", &[&partition])?);
+            if let Some(watch) = watch {
+                files.push(watch.end()?);
             }
         }
         Ok(Size {
