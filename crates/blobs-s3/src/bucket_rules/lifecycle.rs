@@ -9,7 +9,8 @@ use crypt_keeper_domain::model::{LifecycleRule, ObjectExpiry};
 use crate::error::{Fault, S3Error};
 use crate::store::S3Blobs;
 
-/// What the bucket has, as S3 says it: what is not ours goes back as it came.
+/// What the bucket has, as S3 says it: what is not ours goes back as it came, or as the same in
+/// newer words.
 #[derive(Default)]
 struct Found {
     rules: Vec<S3Rule>,
@@ -44,6 +45,7 @@ impl S3Blobs {
             least_transition,
         } = self.found_lifecycle().await?;
         rules.retain(|rule| !from_s3(rule).is_ours());
+        let mut rules: Vec<_> = rules.into_iter().map(with_filter).collect();
         let call = self.call("PutBucketLifecycleConfiguration");
         let unsaid = |error: BuildError| call.fault(Fault::Other, Some(error.to_string()));
         for rule in ours {
@@ -69,6 +71,19 @@ impl S3Blobs {
             .map(drop)
             .map_err(|error| call.failed(&error))
     }
+}
+
+/// A rule of before 2016 has its prefix in itself and no filter. S3 refuses such rules beside those
+/// with a filter ("Filter element can only be used in Lifecycle V2"); in a filter the prefix means
+/// the same.
+#[expect(deprecated, reason = "it is what has to be replaced")]
+fn with_filter(mut rule: S3Rule) -> S3Rule {
+    if rule.filter.is_none()
+        && let Some(prefix) = rule.prefix.take()
+    {
+        rule.filter = Some(LifecycleRuleFilter::builder().prefix(prefix).build());
+    }
+    rule
 }
 
 fn from_s3(rule: &S3Rule) -> LifecycleRule {

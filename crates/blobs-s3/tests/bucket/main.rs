@@ -5,7 +5,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod amazon;
 mod bad_days;
+mod bucket_rules;
 mod copying;
 mod deleting;
 mod hostile_names;

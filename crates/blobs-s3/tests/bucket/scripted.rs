@@ -18,21 +18,75 @@ pub(crate) const CLOSES: u16 = 0;
 /// The beginning of an answer whose end never comes.
 const CUT: &str = "<ListVersionsResult>";
 
+/// What is answered to the first line of a request.
 pub(crate) type Script = fn(&str) -> (u16, &'static str);
 
-/// A server that answers by a script, and remembers the first line of every request.
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Request {
+    pub(crate) fn line(&self) -> &str {
+        self.head.lines().next().unwrap_or_default()
+    }
+
+    /// A field of the head; its name in lower case, as the client sends them.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.head.lines().filter_map(|line| line.split_once(": "));
+        fields.find(|field| field.0 == name).map(|field| field.1)
+    }
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// More fields of the head than any answer has.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16, body: impl Into<String>) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+}
+
+/// A server that answers by a script, and remembers every request.
 pub(crate) struct Scripted {
     pub(crate) blobs: S3Blobs,
-    requests: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Scripted {
+    /// The first lines of the requests.
     pub(crate) fn requests(&self) -> Vec<String> {
+        let received = self.received();
+        received.iter().map(|it| it.line().to_owned()).collect()
+    }
+
+    pub(crate) fn received(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 }
 
 pub(crate) async fn scripted(script: Script) -> Scripted {
+    answered_by(move |request| {
+        let (status, body) = script(request.line());
+        Answer::new(status, body)
+    })
+    .await
+}
+
+pub(crate) async fn answered_by(
+    script: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+) -> Scripted {
+    let script = Arc::new(script);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let access = S3Access {
         server: "script",
@@ -45,7 +99,7 @@ pub(crate) async fn scripted(script: Script) -> Scripted {
     let seen = Arc::clone(&requests);
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
-            tokio::spawn(answer(connection, script, Arc::clone(&seen)));
+            tokio::spawn(answer(connection, Arc::clone(&script), Arc::clone(&seen)));
         }
     });
     let blobs = S3Blobs::connect_with(
@@ -61,7 +115,11 @@ pub(crate) async fn scripted(script: Script) -> Scripted {
 }
 
 /// One request a connection; its body ends where the client has said all.
-async fn answer(mut connection: TcpStream, script: Script, seen: Arc<Mutex<Vec<String>>>) {
+async fn answer(
+    mut connection: TcpStream,
+    script: Arc<impl Fn(&Request) -> Answer>,
+    seen: Arc<Mutex<Vec<Request>>>,
+) {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     let complete = |request: &[u8]| {
@@ -77,18 +135,30 @@ async fn answer(mut connection: TcpStream, script: Script, seen: Arc<Mutex<Vec<S
             Ok(read) => request.extend_from_slice(&buffer[..read]),
         }
     }
-    let text = String::from_utf8_lossy(&request).into_owned();
-    let line = text.lines().next().unwrap_or_default();
-    seen.lock().unwrap().push(line.to_owned());
-    let (status, body) = script(line);
+    let text = String::from_utf8_lossy(&request);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+    let request = Request {
+        head: head.to_owned(),
+        body: body.to_owned(),
+    };
+    seen.lock().unwrap().push(request.clone());
+    let Answer {
+        status,
+        headers,
+        body,
+    } = script(&request);
     if status == CLOSES {
         return;
     }
     // An answer that is cut promises more than comes.
     let length = if body == CUT { 1000 } else { body.len() };
+    let fields = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"));
+    let fields: String = fields.collect();
     let answer = format!(
         "HTTP/1.1 {status} x\r\ncontent-length: {length}\r\ncontent-type: application/xml\r\n\
-         connection: close\r\n\r\n{body}",
+         connection: close\r\n{fields}\r\n{body}",
     );
     let _ = connection.write_all(answer.as_bytes()).await;
 }
