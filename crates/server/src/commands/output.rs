@@ -94,3 +94,46 @@ impl std::fmt::Debug for Output {
         f.write_str("Output")
     }
 }
+
+#[cfg(test)]
+pub(super) mod recorded {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::Output;
+
+    /// What was written to one of the two.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct Recorded(Arc<Mutex<Vec<u8>>>);
+
+    impl Recorded {
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Recorded {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Output {
+        /// One whose results and notes, in this order, can be read.
+        pub(crate) fn recorded(at_terminal: bool) -> (Self, Recorded, Recorded) {
+            let (results, notes) = (Recorded::default(), Recorded::default());
+            let output = Self {
+                results: Box::new(results.clone()),
+                notes: Box::new(notes.clone()),
+                results_written: 0,
+                at_terminal,
+                line_is_open: false,
+            };
+            (output, results, notes)
+        }
+    }
+}
