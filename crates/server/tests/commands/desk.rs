@@ -1,10 +1,15 @@
 //! An operator's desk: a folder, an environment, and perhaps a service that runs.
 
-use std::io::{BufRead as _, BufReader};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::words;
 
@@ -97,6 +102,30 @@ impl Desk {
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs a command whose standard error is a terminal, and nothing else of it.
+    pub(crate) fn run_at_terminal(&self, arguments: &[&str]) -> Ran {
+        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&screen).unwrap();
+        unlockpt(&screen).unwrap();
+        let name = ptsname(&screen, Vec::new()).unwrap().into_bytes();
+        let name = PathBuf::from(OsString::from_vec(name));
+        let stderr = File::options().read(true).write(true).open(name).unwrap();
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(stderr);
+        let child = command.spawn().unwrap();
+        // It has the terminal open as well.
+        drop(command);
+        let mut screen = File::from(screen);
+        let (mut shown, mut buffer) = (Vec::new(), [0; 4096]);
+        // At the end, when nobody has the other side open, reading fails.
+        while let Ok(length @ 1..) = screen.read(&mut buffer) {
+            shown.extend_from_slice(&buffer[..length]);
+        }
+        let mut output = child.wait_with_output().unwrap();
+        output.stderr = shown;
+        Ran::of(output)
     }
 
     /// Runs command lines, words split at blanks, and writes down what one sees.

@@ -6,15 +6,15 @@ use crate::desk::{Desk, Service};
 use crate::http;
 
 /// A service that does nothing by itself, with a document of Alice's whose object is there.
-struct Story {
-    desk: Desk,
+pub(crate) struct Story {
+    pub(crate) desk: Desk,
     service: Service,
     key: String,
-    id: String,
+    pub(crate) id: String,
 }
 
 impl Story {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut desk = Desk::set_up()
             .with("CRYPT_KEEPER__JOBS__ENABLED", "false")
             .with("CRYPT_KEEPER__RETENTION__CLASSES", "1:short:7d,64:long:90d");
@@ -41,7 +41,7 @@ impl Story {
     }
 
     /// Runs commands on the document, and writes down what one sees.
-    fn type_in(&self, commands: &[&str]) -> String {
+    pub(crate) fn type_in(&self, commands: &[&str]) -> String {
         let lines: Vec<_> = commands
             .iter()
             .map(|command| command.replace("DOCUMENT", &self.id))
@@ -51,7 +51,7 @@ impl Story {
     }
 
     /// The partition that the document lives in.
-    fn partition(&self) -> String {
+    pub(crate) fn partition(&self) -> String {
         let listed = self.desk.run(&["partitions", "list", "--json"]).json();
         let of_class = |one: &&serde_json::Value| one["class"] == 1;
         let found = listed.iter().find(of_class).unwrap();

@@ -19,6 +19,7 @@ mod configuration;
 mod doctor;
 mod documents_and_audit;
 mod expiry;
+mod expiry_told;
 mod healthcheck;
 mod help;
 mod keys;
