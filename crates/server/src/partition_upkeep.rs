@@ -11,7 +11,7 @@ use crypt_keeper_domain::model::{CallContext, KeyPair, Partition, RetentionClass
 use crypt_keeper_domain::usecase::{
     CountDocuments, DestroyKeys, EnsureKeyPair, ExpirePartitions, ExpiredPartitions,
     KeepUpPartitions, KeptPartitions, RetirePartitionPairs, ScheduleDestruction, ScopePolicy,
-    SweepDocuments, UploadLimits,
+    SweepDocuments, UploadLimits, Waiting,
 };
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -229,7 +229,8 @@ impl PartitionUpkeep {
         }
         self.metrics.objects.inc_by(expired.objects);
         for (partition, waiting) in &expired.waiting {
-            tracing::debug!(%partition, ?waiting, "an expired partition waits");
+            let has_moved = expired.steps.iter().any(|(moved, _)| moved == partition);
+            tell_waiting(*partition, *waiting, has_moved);
         }
         for (partition, error) in &expired.failures {
             self.failed_for(
@@ -274,6 +275,26 @@ impl PartitionUpkeep {
     fn failed_for(&self, partition: Partition, error: &Error, what: &str) {
         self.metrics.failures.inc();
         tracing::warn!(%partition, error = %Chain(error), "{what}");
+    }
+}
+
+/// Every time, for what may need an operator; once, when the partition has come so far, for the
+/// minutes that each waits for URLs.
+fn tell_waiting(partition: Partition, waiting: Waiting, has_moved: bool) {
+    const URLS: &str = "an expired partition waits for presigned URLs to expire";
+    match waiting {
+        Waiting::Hold => tracing::info!(
+            %partition,
+            "an expired partition waits for a legal hold to be complete: `crypt-keeper hold list` \
+             shows it"
+        ),
+        Waiting::KeyPairUntil(until) => tracing::info!(
+            %partition,
+            %until,
+            "an expired partition waits for a key pair that left active service less than a day ago"
+        ),
+        Waiting::UrlsUntil(until) if has_moved => tracing::info!(%partition, %until, "{URLS}"),
+        Waiting::UrlsUntil(until) => tracing::debug!(%partition, %until, "{URLS}"),
     }
 }
 

@@ -9,5 +9,6 @@
 mod bad_days;
 mod first_start;
 mod logs;
+mod partitions_that_wait;
 mod service;
 mod signals;

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -94,6 +95,7 @@ impl Place {
         let mut child = self.command(arguments).spawn().unwrap();
         Service {
             stdout: BufReader::new(child.stdout.take().unwrap()),
+            log: lines_of(child.stderr.take().unwrap()),
             child,
             url: String::new(),
         }
@@ -109,7 +111,24 @@ impl Place {
 pub(crate) struct Service {
     child: Child,
     stdout: BufReader<ChildStdout>,
+    log: Receiver<String>,
     url: String,
+}
+
+/// Lines as they come, until there are no more.
+fn lines_of(stderr: ChildStderr) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        let mut stderr = BufReader::new(stderr);
+        let mut line = String::new();
+        while stderr.read_line(&mut line).unwrap() > 0 {
+            // Nobody listens to a process that was given up.
+            if sender.send(std::mem::take(&mut line)).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 impl Service {
@@ -126,14 +145,21 @@ impl Service {
     }
 
     fn rest_of_stderr(&mut self) -> String {
-        let mut text = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
-        text
+        self.log.iter().collect()
+    }
+
+    /// Waits for a line with `words` in it; what was logged until then.
+    pub(crate) fn log_until(&self, words: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        let mut log = String::new();
+        while !log.contains(words) {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.log.recv_timeout(left) {
+                Ok(line) => log.push_str(&line),
+                Err(_) => panic!("never logged: {words:?} in {log}"),
+            }
+        }
+        log
     }
 
     /// Stops it as a supervisor does.
