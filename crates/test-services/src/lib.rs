@@ -13,8 +13,9 @@
 //! A test that stops, restarts or kills its server starts one of its own: [`Postgres::start`],
 //! [`S3Server::start_minio`], [`S3Server::start_versitygw`], [`OpenBao::start`],
 //! [`DynamoDb::start`]. One that wants the network to fail, or several
-//! servers behind one address, puts a [`FaultProxy`] between. One that runs the service or the client
-//! as a process asks [`binary`].
+//! servers behind one address, puts a [`FaultProxy`] between; one that wants DynamoDB to throttle or
+//! fail, which DynamoDB Local never does, a [`dynamodb_injector`]. One that runs the service or the
+//! client as a process asks [`binary`].
 //!
 //! Servers listen on 127.0.0.1 alone ([`DynamoDb`], which cannot be told so, on all interfaces), on
 //! ports that were free; their data lies below `/var/tmp` and goes with them. Programs come from the
@@ -25,6 +26,7 @@ mod binaries;
 mod cache;
 mod cycles;
 mod dynamodb;
+pub mod dynamodb_injector;
 mod error;
 mod identity;
 mod install;

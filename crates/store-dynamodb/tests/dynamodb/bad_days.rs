@@ -9,8 +9,8 @@ use crypt_keeper_domain::ports::{
     AuditFilter, Change, InsertOutcome, MetadataStore as _, ReleaseOutcome, StoreError,
 };
 use crypt_keeper_store_dynamodb::DynamoDbStore;
+use crypt_keeper_test_services::dynamodb_injector::{Injection, Injector};
 
-use crate::injector::{Injection, Injector};
 use crate::support::Site;
 
 const COMMIT: &str = "TransactWriteItems";
@@ -24,7 +24,7 @@ struct Case<'a> {
 
 impl<'a> Case<'a> {
     fn new(site: &'a Site) -> Self {
-        let injector = Injector::start(site.upstream());
+        let injector = Injector::start(site.upstream()).unwrap();
         let store = site.through(injector.address());
         Self {
             scene: Scene::new(site),

@@ -8,8 +8,8 @@ use crypt_keeper_domain::model::{
 };
 use crypt_keeper_domain::ports::{Change, HoldOutcome, Holds as _, MetadataStore as _, StoreError};
 use crypt_keeper_store_dynamodb::DynamoDbStore;
+use crypt_keeper_test_services::dynamodb_injector::{Injection, Injector};
 
-use crate::injector::{Injection, Injector};
 use crate::support::Site;
 
 const COMMIT: &str = "TransactWriteItems";
@@ -125,7 +125,7 @@ async fn a_hold_that_was_interrupted_is_gone_on_with() {
         return;
     };
     let it = Court::new(&site);
-    let injector = Injector::start(site.upstream());
+    let injector = Injector::start(site.upstream()).unwrap();
     let store = site.through(injector.address());
     let denied = || Injection::error(400, "AccessDeniedException");
     // 250 entries are five transactions, and one with the rest and the document.

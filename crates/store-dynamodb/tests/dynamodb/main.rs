@@ -10,7 +10,6 @@ mod clocks;
 mod destruction;
 mod expiry;
 mod holds;
-mod injector;
 mod laws;
 mod partitions;
 mod support;

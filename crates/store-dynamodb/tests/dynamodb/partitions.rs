@@ -9,8 +9,8 @@ use crypt_keeper_domain::ports::{
     Change, DocumentFilter, InsertOutcome, MetadataStore as _, Partitions as _, StoreError,
     WalkStep,
 };
+use crypt_keeper_test_services::dynamodb_injector::{Injection, Injector};
 
-use crate::injector::{Injection, Injector};
 use crate::support::Site;
 use crate::tables::make_foreign_table;
 
@@ -194,7 +194,7 @@ async fn a_drop_that_is_held_up_goes_on() {
     for to in WAY {
         advance(&site, &scene, partition, to).await;
     }
-    let injector = Injector::start(site.upstream());
+    let injector = Injector::start(site.upstream()).unwrap();
     let store = site.through(injector.address());
     injector.next(
         "DeleteTable",
@@ -237,7 +237,7 @@ async fn a_drop_asks_the_same_of_few_documents_and_of_many() {
     let scene = Scene::new(&site);
     let alice = scene.user("alice").await;
     let pair = scene.pair(Scope::Shared, KeyState::Active).await;
-    let injector = Injector::start(site.upstream());
+    let injector = Injector::start(site.upstream()).unwrap();
     let mut asked = Vec::new();
     for (class, documents) in [(3, 1), (4, 60)] {
         let mut partition = None;
@@ -254,9 +254,10 @@ async fn a_drop_asks_the_same_of_few_documents_and_of_many() {
             advance(&site, &scene, partition, to).await;
         }
         let store = site.through(injector.address());
-        injector.all_seen();
+        injector.calls();
         store.drop_partition(partition).await.unwrap();
-        let mut calls = injector.all_seen();
+        let calls = injector.calls().into_iter();
+        let mut calls: Vec<_> = calls.map(|call| call.operation).collect();
         // How often one looks whether the table is gone is a matter of the server's time.
         calls.dedup();
         asked.push(calls);
@@ -300,7 +301,7 @@ async fn a_making_that_was_interrupted_is_gone_on_with() {
     let scene = Scene::new(&site);
     let at = scene.make.at();
     let partition = Partition::at(RetentionClass::DEFAULT, at);
-    let injector = Injector::start(site.upstream());
+    let injector = Injector::start(site.upstream()).unwrap();
     let cut = site.through(injector.address());
     injector.next(
         "CreateTable",

@@ -9,8 +9,8 @@ use crypt_keeper_domain::ports::{
     Change, DocumentChange, MetadataStore as _, StoreError, Sweeps as _,
 };
 use crypt_keeper_store_dynamodb::DynamoDbStore;
+use crypt_keeper_test_services::dynamodb_injector::{Injection, Injector};
 
-use crate::injector::{Injection, Injector};
 use crate::support::Site;
 
 const TABLE: &str = "documents-000-20260301";
@@ -62,7 +62,7 @@ async fn a_document_with_many_entries_is_removed_whole_and_gone_on_with() {
         assert_eq!(site.items(TABLE).await.len(), 0, "something is left");
     }
 
-    let injector = Injector::start(site.upstream());
+    let injector = Injector::start(site.upstream()).unwrap();
     let store = site.through(injector.address());
     let document = expired(&scene, 250).await;
     let id = document.id;

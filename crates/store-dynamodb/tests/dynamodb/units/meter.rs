@@ -16,9 +16,8 @@ use std::io::{BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use crypt_keeper_test_services::dynamodb_injector::{ask, operation_of, read_request};
 use serde_json::{Value, json};
-
-use crate::injector::{ask, operation_of, read_request};
 
 /// Units of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -3,12 +3,16 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
 
 /// What happens to a call instead of being passed on.
 #[derive(Clone, Debug)]
-pub(crate) enum Injection {
+pub enum Injection {
     /// It is answered with this status and body, and never reaches the server.
     Answer(u16, String),
     /// It reaches the server, and its answer is lost: the connection closes.
@@ -17,7 +21,8 @@ pub(crate) enum Injection {
 
 impl Injection {
     /// An error as DynamoDB words it.
-    pub(crate) fn error(status: u16, code: &str) -> Self {
+    #[must_use]
+    pub fn error(status: u16, code: &str) -> Self {
         let body = format!(
             r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"injected"}}"#
         );
@@ -25,7 +30,8 @@ impl Injection {
     }
 
     /// A transaction that is cancelled, with a code for each part.
-    pub(crate) fn cancelled(codes: &[&str]) -> Self {
+    #[must_use]
+    pub fn cancelled(codes: &[&str]) -> Self {
         let reasons: Vec<_> = codes
             .iter()
             .map(|code| format!(r#"{{"Code":"{code}"}}"#))
@@ -48,20 +54,35 @@ struct Plan {
     skip: Option<(String, usize)>,
     /// All calls of an operation meet this.
     always: Option<(String, Injection)>,
-    /// The operations of all calls that came, in order.
-    seen: Vec<String>,
+    /// All calls that came, in order.
+    seen: Vec<Call>,
+}
+
+/// A call that has come, whatever became of it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its operation, such as `GetItem`.
+    pub operation: String,
+    /// What it asks.
+    pub request: Value,
 }
 
 /// The proxy. Its threads end with the test's process.
-pub(crate) struct Injector {
+#[derive(Debug)]
+pub struct Injector {
     address: SocketAddr,
     plan: Arc<Mutex<Plan>>,
 }
 
 impl Injector {
-    pub(crate) fn start(upstream: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
+    /// A proxy on a free port of 127.0.0.1 in front of `upstream`, which passes everything on so far.
+    ///
+    /// # Errors
+    /// [`Error::Other`] if no port can be had.
+    pub fn start(upstream: SocketAddr) -> Result<Self> {
+        let no_port = |error| Error::Other(format!("the proxy cannot listen: {error}"));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(no_port)?;
+        let address = listener.local_addr().map_err(no_port)?;
         let plan = Arc::new(Mutex::new(Plan::default()));
         let shared = Arc::clone(&plan);
         std::thread::spawn(move || {
@@ -70,65 +91,78 @@ impl Injector {
                 std::thread::spawn(move || serve(client, upstream, &plan));
             }
         });
-        Self { address, plan }
+        Ok(Self { address, plan })
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where clients connect.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The next call of `operation` meets it; more of them in the order given.
-    pub(crate) fn next(&self, operation: &str, injection: Injection) {
-        let mut plan = self.plan.lock().unwrap();
-        plan.next.push_back((operation.to_owned(), injection));
+    pub fn next(&self, operation: &str, injection: Injection) {
+        locked(&self.plan)
+            .next
+            .push_back((operation.to_owned(), injection));
     }
 
     /// The next `count` calls of `operation` are passed on before any of them meets anything.
-    pub(crate) fn skip(&self, operation: &str, count: usize) {
-        self.plan.lock().unwrap().skip = Some((operation.to_owned(), count));
+    pub fn skip(&self, operation: &str, count: usize) {
+        locked(&self.plan).skip = Some((operation.to_owned(), count));
     }
 
     /// Every call of `operation` meets it, until [`Injector::calm`].
-    pub(crate) fn always(&self, operation: &str, injection: Injection) {
-        self.plan.lock().unwrap().always = Some((operation.to_owned(), injection));
+    pub fn always(&self, operation: &str, injection: Injection) {
+        locked(&self.plan).always = Some((operation.to_owned(), injection));
     }
 
     /// Everything is passed on.
-    pub(crate) fn calm(&self) {
-        let mut plan = self.plan.lock().unwrap();
+    pub fn calm(&self) {
+        let mut plan = locked(&self.plan);
         plan.always = None;
         plan.next.clear();
     }
 
     /// How many calls of `operation` have come since the last time this was asked.
-    pub(crate) fn seen(&self, operation: &str) -> usize {
-        self.all_seen()
-            .iter()
-            .filter(|one| *one == operation)
-            .count()
+    pub fn seen(&self, operation: &str) -> usize {
+        let calls = self.calls();
+        let calls = calls.iter().filter(|one| one.operation == operation);
+        calls.count()
     }
 
-    /// The operations of all calls that have come since the last time this was asked, in order.
-    pub(crate) fn all_seen(&self) -> Vec<String> {
-        std::mem::take(&mut self.plan.lock().unwrap().seen)
+    /// All calls that have come since the last time this or [`Injector::seen`] was asked, in order.
+    pub fn calls(&self) -> Vec<Call> {
+        std::mem::take(&mut locked(&self.plan).seen)
     }
 
     /// Whether everything that was planned has happened.
-    pub(crate) fn is_spent(&self) -> bool {
-        self.plan.lock().unwrap().next.is_empty()
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        locked(&self.plan).next.is_empty()
     }
 }
 
+fn locked(plan: &Mutex<Plan>) -> MutexGuard<'_, Plan> {
+    // The plan is whole after each statement.
+    plan.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// One request after another, as they come over a connection.
-fn serve(client: TcpStream, upstream: SocketAddr, plan: &Mutex<Plan>) {
+fn serve(mut client: TcpStream, upstream: SocketAddr, plan: &Mutex<Plan>) {
     let _ = client.set_read_timeout(Some(Duration::from_secs(60)));
-    let mut reader = BufReader::new(client.try_clone().unwrap());
-    let mut client = client;
+    let Ok(reader) = client.try_clone() else {
+        return;
+    };
+    let mut reader = BufReader::new(reader);
     while let Some((head, body)) = read_request(&mut reader) {
         let operation = operation_of(&head);
         let injection = {
-            let mut plan = plan.lock().unwrap();
-            plan.seen.push(operation.clone());
+            let mut plan = locked(plan);
+            plan.seen.push(Call {
+                operation: operation.clone(),
+                request: serde_json::from_slice(&body).unwrap_or_default(),
+            });
             let skips = plan.skip.as_mut();
             let skips = skips.filter(|(of, left)| *of == operation && *left > 0);
             let is_skipped = skips.map(|(_, left)| *left -= 1).is_some();
@@ -169,7 +203,8 @@ fn serve(client: TcpStream, upstream: SocketAddr, plan: &Mutex<Plan>) {
     }
 }
 
-pub(crate) fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(Vec<String>, Vec<u8>)> {
+/// The next request of a connection: the lines of its head, and its body; `None` once it has ended.
+pub fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(Vec<String>, Vec<u8>)> {
     let mut head = Vec::new();
     loop {
         let mut line = String::new();
@@ -195,13 +230,16 @@ fn field<'a>(head: &'a [String], name: &str) -> Option<&'a str> {
     })
 }
 
-pub(crate) fn operation_of(head: &[String]) -> String {
+/// The operation that a request names in its head, such as `GetItem`.
+#[must_use]
+pub fn operation_of(head: &[String]) -> String {
     let target = field(head, "x-amz-target").unwrap_or_default();
     target.rsplit('.').next().unwrap_or_default().to_owned()
 }
 
-/// Passes a request on, and gives the whole answer.
-pub(crate) fn ask(upstream: SocketAddr, head: &[String], body: &[u8]) -> Option<Vec<u8>> {
+/// Passes a request on, and gives the whole answer; `None` if none came.
+#[must_use]
+pub fn ask(upstream: SocketAddr, head: &[String], body: &[u8]) -> Option<Vec<u8>> {
     let mut server = TcpStream::connect(upstream).ok()?;
     let mut request = String::new();
     for line in head {
