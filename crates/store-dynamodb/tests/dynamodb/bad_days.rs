@@ -113,6 +113,8 @@ async fn what_does_not_pass_is_unavailable_after_eight_attempts_and_nothing_is_d
     let case = Case::new(&site);
     for injection in [
         Injection::error(400, "ThrottlingException"),
+        Injection::error(500, "InternalServerError"),
+        Injection::Answer(503, String::new()),
         Injection::cancelled(&["None", "None", "None", "TransactionConflict"]),
     ] {
         let document = case.new_document().await;
@@ -128,6 +130,24 @@ async fn what_does_not_pass_is_unavailable_after_eight_attempts_and_nothing_is_d
         assert_eq!(case.scene.find(document.id, &[]).await, None);
         let inserted = case.insert(&document).await;
         assert_eq!(inserted.unwrap(), InsertOutcome::Inserted);
+    }
+
+    // What cannot be read is not "not there".
+    let document = case.new_document().await;
+    case.insert(&document).await.unwrap();
+    for injection in [
+        Injection::error(400, "ThrottlingException"),
+        Injection::error(500, "InternalServerError"),
+    ] {
+        case.injector.seen("BatchGetItem");
+        case.injector.always("BatchGetItem", injection.clone());
+        let found = case.store.find(document.id, &[]).await;
+        assert!(
+            matches!(found, Err(StoreError::Unavailable(_))),
+            "{injection:?}: {found:?}"
+        );
+        assert_eq!(case.injector.seen("BatchGetItem"), 8);
+        case.injector.calm();
     }
 
     // What will not pass is not tried again, and is no outage.
