@@ -11,6 +11,7 @@ mod destruction;
 mod expiry;
 mod holds;
 mod laws;
+mod lists;
 mod partitions;
 mod support;
 mod sweeps;
