@@ -3,6 +3,7 @@
 mod meter;
 mod office;
 mod page;
+mod shared_items;
 
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
