@@ -1,11 +1,16 @@
-//! The service on DynamoDB Local: the operator's commands, and crashes. The main job is done there as
-//! on every other backend.
+//! The service on DynamoDB Local: the operator's commands, crashes, throttling. The main job is done
+//! there as on every other backend.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use crypt_keeper_test_services::{Fault, FaultProxy, cycles};
+use crypt_keeper_test_services::dynamodb_injector::{Injection, Injector};
+use crypt_keeper_test_services::{DynamoDbAccess, Fault, FaultProxy, cycles};
+use crypt_keeper_tests::http::Answer;
 use crypt_keeper_tests::{
-    Blobs, Metadata, Parts, Server, Stored, Writers, announce, assert_kept, content, random_below,
+    Blobs, Metadata, Parts, Server, Stored, Upload, Writers, announce, assert_kept, content,
+    random_below,
 };
 use serde_json::json;
 
@@ -67,8 +72,7 @@ fn no_acknowledged_upload_is_lost_by_kills_on_dynamodb_in_all_cycles() {
         return;
     };
     let dynamodb = parts.dynamodb.as_mut().unwrap();
-    let host = dynamodb.endpoint.strip_prefix("http://").unwrap();
-    let proxy = FaultProxy::start(host.parse().unwrap()).unwrap();
+    let proxy = FaultProxy::start(address_of(dynamodb)).unwrap();
     dynamodb.endpoint = format!("http://{}", proxy.address());
     let mut server = Server::start(&parts);
     let (alice, bob) = (server.user("alice"), server.user("bob"));
@@ -99,4 +103,82 @@ fn no_acknowledged_upload_is_lost_by_kills_on_dynamodb_in_all_cycles() {
         "kill -9 of the service, and DynamoDB cut off: {total} acknowledged uploads, none lost"
     ));
     assert!(total > 0, "nothing was written: nothing was tried");
+}
+
+/// A DynamoDB that throttles, whose transactions meet, or that fails: it is asked a few times, then
+/// the client is told when to come back, and nothing is half done.
+#[test]
+fn a_dynamodb_that_throttles_or_fails_is_503_with_retry_after() {
+    let Some(mut parts) = Parts::find(Metadata::DynamoDb, Blobs::Local) else {
+        return;
+    };
+    let dynamodb = parts.dynamodb.as_mut().unwrap();
+    let injector = Injector::start(address_of(dynamodb)).unwrap();
+    dynamodb.endpoint = format!("http://{}", injector.address());
+    let server = Server::start(&parts);
+    let api = server.api(&server.user("alice"));
+    let before = Upload::of(&api.upload_url("before.txt").unwrap());
+    let stored = server.installation.stored();
+    let (mut documents, mut releases) = (1, 0);
+
+    let throttling = || Injection::error(400, "ThrottlingException");
+    for (operation, injection) in [
+        ("TransactWriteItems", throttling()),
+        (
+            "TransactWriteItems",
+            Injection::cancelled(&["TransactionConflict", "None"]),
+        ),
+        (
+            "TransactWriteItems",
+            Injection::error(500, "InternalServerError"),
+        ),
+        // The first thing that a request asks for is whose API key it shows: it is not refused.
+        ("GetItem", throttling()),
+    ] {
+        injector.always(operation, injection);
+        for is_upload in [true, false] {
+            injector.seen(operation);
+            let answer = if is_upload {
+                api.upload_url("meanwhile.txt")
+            } else {
+                api.download_url(&before.id)
+            };
+            assert_unavailable(&answer.unwrap());
+            let attempts = injector.seen(operation);
+            assert!(
+                (2..=16).contains(&attempts),
+                "{operation}: {attempts} attempts"
+            );
+        }
+        injector.calm();
+        assert_eq!(stored.documents(), documents, "{operation}");
+        assert_eq!(stored.releases(), releases, "{operation}");
+
+        // It is over, and nobody has to do anything.
+        let upload = Upload::of(&api.upload_url("after.txt").unwrap());
+        for known in [&before, &upload] {
+            let found = Upload::of(&api.download_url(&known.id).unwrap());
+            assert!(found.key == known.key);
+        }
+        documents += 1;
+        releases += 2;
+    }
+    assert_eq!(stored.documents(), documents);
+    assert_eq!(stored.releases(), releases);
+    assert_eq!(stored.half_states(), [""; 0]);
+}
+
+fn address_of(dynamodb: &DynamoDbAccess) -> SocketAddr {
+    let host = dynamodb.endpoint.strip_prefix("http://").unwrap();
+    host.parse().unwrap()
+}
+
+/// As `docs/api.md` words it.
+fn assert_unavailable(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert_eq!(answer.header("retry-after"), Some("5"));
+    let kind = answer.header("content-type").unwrap_or_default();
+    assert!(kind.starts_with("application/json"), "{kind}");
+    let sorry = "Sorry, this request could not be processed. Please try again later.";
+    assert_eq!(answer.json(), json!({ "error_message": sorry }));
 }
