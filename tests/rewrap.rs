@@ -24,8 +24,8 @@ use serde_json::Value;
 
 /// Documents that are there from the beginning.
 const DOCUMENTS: usize = 300;
-/// What each writer adds to them in each cycle, at most.
-const UPLOADS: usize = 40;
+/// What each writer adds to them, at most: each rewrap goes over all, so a long run adds no more.
+const UPLOADS: u32 = 120;
 /// Documents of a batch of `keys rewrap`.
 const BATCH: u64 = 20;
 const READERS: usize = 3;
@@ -179,8 +179,10 @@ fn rewraps_under_load(parts: &Parts, what: &str) {
     let installation = &server.installation;
     let mut kills = 0;
     let mut old = Vec::new();
-    for _ in 0..cycles(3) {
-        let writers = Writers::start_up_to(UPLOADS, server.address(), &alice, &bob);
+    let cycles = cycles(3);
+    let in_each = usize::try_from((UPLOADS / cycles).max(4)).unwrap();
+    for _ in 0..cycles {
+        let writers = Writers::start_up_to(in_each, server.address(), &alice, &bob);
         let serial = serials(installation, "active").remove(0);
         installation.succeeds(&["keys", "rotate"]);
         // A fifth of what is there at most, so that a cycle has as many kills as the one before.
