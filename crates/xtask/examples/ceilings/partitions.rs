@@ -7,7 +7,9 @@ use crypt_keeper_domain::model::{
     ApiKeyId, AuditAction, AuditEntry, CallContext, Caller, DocumentId, Lifetime, ObjectKey,
     PageLimit, PageRequest, Partition, PartitionState, Record, RequestId, Timestamp,
 };
-use crypt_keeper_domain::ports::{Change, DocumentFilter, DocumentWithEntries, PutOutcome};
+use crypt_keeper_domain::ports::{
+    Change, DocumentFilter, DocumentWithEntries, PutOutcome, StoreError,
+};
 use tokio::task::JoinSet;
 
 use super::dynamodb::Templates;
@@ -18,6 +20,8 @@ use super::{Result, print};
 const BATCH: u64 = 200;
 /// Calls at once.
 const AT_ONCE: usize = 4;
+/// How long a drop may take in all.
+const DROPPED_WITHIN: Duration = Duration::from_secs(180);
 /// As many are listed as a page of the API has by default in `ckc`.
 const PAGE: usize = 50;
 
@@ -183,7 +187,12 @@ pub(crate) fn remove(database: &str, partition: &str) -> Result<()> {
             }
         }
         let began = Instant::now();
-        store.drop_partition(partition).await?;
+        // Tried again, as the service's job does, where a server takes longer than a call may.
+        while let Err(error) = store.drop_partition(partition).await {
+            if !matches!(error, StoreError::Unavailable(_)) || began.elapsed() > DROPPED_WITHIN {
+                return Err(error.into());
+            }
+        }
         Result::Ok(began.elapsed())
     })?;
     print(time.as_secs_f64() * 1e3)
