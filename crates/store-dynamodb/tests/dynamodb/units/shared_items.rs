@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crypt_keeper_domain::model::{
-    AuditAction, DocumentId, Partition, Principal, RetentionClass, Scope,
+    AuditAction, DocumentId, KeyPair, Partition, Principal, RetentionClass, Scope,
 };
 use crypt_keeper_domain::ports::{Change, DocumentChange, MetadataStore as _};
 use crypt_keeper_test_services::dynamodb_injector::{Call, Injector};
@@ -67,18 +67,24 @@ fn assert_apart(what: &str, touched: &Touched, each: usize, once: &[(&str, &str)
     assert_eq!(catalogue, once, "{what}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_item_is_written_or_checked_by_requests_of_different_people() {
-    let Some(site) = Site::new().await else {
-        return;
-    };
+/// An office whose calls the injector sees, with a key pair and a partition.
+async fn open(site: &Site) -> (Injector, Office<'_>, KeyPair, Partition) {
     let injector = Injector::start(site.upstream()).unwrap();
-    let mut office = Office::new(&site);
+    let mut office = Office::new(site);
     // Transactions are looked at whole: past the meter.
     office.store = site.through(injector.address());
     let pair = office.pair(Scope::Shared).await;
     let partition = Partition::at(RetentionClass::DEFAULT, office.scene.now());
     office.scene.partition(partition).await;
+    (injector, office, pair, partition)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_item_is_written_or_checked_by_requests_of_different_people() {
+    let Some(site) = Site::new().await else {
+        return;
+    };
+    let (injector, office, pair, partition) = open(&site).await;
     let (mut owners, mut readers) = (Vec::new(), Vec::new());
     for _ in 0..MANY {
         owners.push(office.user("alice").await);
@@ -137,12 +143,7 @@ async fn downloads_of_one_document_by_one_user_check_one_entry() {
     let Some(site) = Site::new().await else {
         return;
     };
-    let injector = Injector::start(site.upstream()).unwrap();
-    let mut office = Office::new(&site);
-    office.store = site.through(injector.address());
-    let pair = office.pair(Scope::Shared).await;
-    let partition = Partition::at(RetentionClass::DEFAULT, office.scene.now());
-    office.scene.partition(partition).await;
+    let (injector, office, pair, _) = open(&site).await;
     let alice = office.user("alice").await;
     let requests = Requests::new(&office, &pair);
     let id = requests.upload(&alice).await;
