@@ -17,6 +17,8 @@ pub enum Injection {
     Answer(u16, String),
     /// It reaches the server, and its answer is lost: the connection closes.
     LoseAnswer,
+    /// It reaches the server after so long, unless whoever asks has given it up by then.
+    Late(Duration),
 }
 
 impl Injection {
@@ -188,19 +190,34 @@ fn serve(mut client: TcpStream, upstream: SocketAddr, plan: &Mutex<Plan>) {
                 let _ = ask(upstream, &head, &body);
                 return;
             }
-            None => match ask(upstream, &head, &body) {
-                Some(answer) => {
-                    // It says that its connection closes.
-                    let _ = client.write_all(&answer);
-                    return;
+            Some(Injection::Late(time)) => {
+                std::thread::sleep(time);
+                if !is_given_up(&client) {
+                    pass_on(&mut client, upstream, &head, &body);
                 }
-                None => return,
-            },
+                return;
+            }
+            None => return pass_on(&mut client, upstream, &head, &body),
         };
         if client.write_all(&answer).is_err() {
             return;
         }
     }
+}
+
+/// Passes a request on, and its answer back, which says that its connection closes.
+fn pass_on(client: &mut TcpStream, upstream: SocketAddr, head: &[String], body: &[u8]) {
+    if let Some(answer) = ask(upstream, head, body) {
+        let _ = client.write_all(&answer);
+    }
+}
+
+/// Whether a client that waits for an answer has closed its connection.
+fn is_given_up(client: &TcpStream) -> bool {
+    let _ = client.set_nonblocking(true);
+    let closed = matches!(client.peek(&mut [0]), Ok(0));
+    let _ = client.set_nonblocking(false);
+    closed
 }
 
 /// The next request of a connection: the lines of its head, and its body; `None` once it has ended.

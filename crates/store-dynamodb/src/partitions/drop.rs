@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use aws_sdk_dynamodb::config::Config;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::TableStatus;
 use crypt_keeper_domain::model::{Partition, PartitionState};
 use crypt_keeper_domain::ports::StoreError;
@@ -10,7 +12,8 @@ use crate::catalogue::Catalogue;
 use crate::error::{CallError, Fault};
 use crate::store::Core;
 
-/// How long one waits for a table to go. What is being deleted goes in any case.
+/// How long one waits for a table to go. What is being deleted goes in any case. A server that
+/// deletes before it answers is given as long for that, too.
 const GONE_WITHIN: Duration = Duration::from_secs(20);
 /// How soon one looks again, first and at most: twice as long from one time to the next.
 const LOOK_AFTER: Duration = Duration::from_millis(10);
@@ -41,7 +44,15 @@ impl Calls {
             };
             if status != Some(TableStatus::Deleting) {
                 let request = self.client.delete_table().table_name(table);
-                match call("DeleteTable", table, || request.clone().send()).await {
+                let patient = TimeoutConfig::builder()
+                    .operation_attempt_timeout(GONE_WITHIN)
+                    .operation_timeout(GONE_WITHIN)
+                    .build();
+                let attempt = || {
+                    let patient = Config::builder().timeout_config(patient.clone());
+                    request.clone().customize().config_override(patient).send()
+                };
+                match call("DeleteTable", table, attempt).await {
                     Ok(_) => continue,
                     Err(error) if error.fault == Fault::NoSuchTable => return Ok(()),
                     // It is being made, changed or deleted.

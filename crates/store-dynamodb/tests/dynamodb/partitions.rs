@@ -1,5 +1,7 @@
 //! Partitions: their tables, made and missing, foreign and deleted.
 
+use std::time::Duration;
+
 use crypt_keeper_conformance::Scene;
 use crypt_keeper_domain::model::{
     AuditAction, Document, DocumentId, KeyState, Lifetime, PageRequest, Partition, PartitionState,
@@ -225,6 +227,32 @@ async fn a_drop_that_is_held_up_goes_on() {
             .await
             .contains(&"documents-003-20260301".to_owned())
     );
+    site.remove().await;
+}
+
+/// DynamoDB answers at once and deletes later; DynamoDB Local deletes first, which takes seconds of a
+/// big table, and not at all once nobody waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_takes_seconds_to_delete_is_waited_for() {
+    let Some(site) = Site::new().await else {
+        return;
+    };
+    let scene = Scene::new(&site);
+    let id = scene
+        .make
+        .document_id(RetentionClass::new(3), scene.make.at());
+    let partition = id.partition();
+    scene.partition(partition).await;
+    for to in WAY {
+        advance(&site, &scene, partition, to).await;
+    }
+    let injector = Injector::start(site.upstream()).unwrap();
+    let store = site.through(injector.address());
+    injector.always("DeleteTable", Injection::Late(Duration::from_secs(3)));
+    store.drop_partition(partition).await.unwrap();
+    assert_eq!(injector.seen("DeleteTable"), 1);
+    let tables = site.tables().await;
+    assert!(!tables.contains(&"documents-003-20260301".to_owned()));
     site.remove().await;
 }
 
