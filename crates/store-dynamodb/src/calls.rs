@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
@@ -49,6 +52,15 @@ where
             Err(error) => retry.after(CallError::of(name, table, &error)).await?,
         }
     }
+}
+
+/// Settings of a call whose every attempt may take so long: one about a whole table, which some
+/// servers answer when they have gone over all of it.
+pub(crate) fn within(time: Duration) -> Builder {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(time)
+        .operation_timeout(time);
+    Builder::new().timeout_config(timeouts.build())
 }
 
 impl Calls {

@@ -9,7 +9,7 @@ use crypt_keeper_aws::{NotAnAddress, Place};
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(1);
 /// Until one attempt is answered; a transaction over three tables takes tens of milliseconds.
-const ATTEMPT: Duration = Duration::from_secs(2);
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(2);
 
 /// What is left of 255 characters once the longest name of a table is taken off.
 const MAX_PREFIX: usize = 200;

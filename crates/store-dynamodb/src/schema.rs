@@ -5,8 +5,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{BillingMode, TableDescription, TableStatus};
 use tokio::time::Instant;
 
-use crate::calls::{Calls, call, refused};
+use crate::calls::{Calls, call, refused, within};
 use crate::catalogue::Catalogue;
+use crate::config::ATTEMPT;
 use crate::error::{CallError, Fault, OpenError};
 use crate::tables::Kind;
 
@@ -151,8 +152,21 @@ impl Calls {
         &self,
         table: &str,
     ) -> Result<Option<TableDescription>, CallError> {
+        self.describe_within(table, ATTEMPT).await
+    }
+
+    /// The same, where somebody has the patience.
+    pub(crate) async fn describe_within(
+        &self,
+        table: &str,
+        time: Duration,
+    ) -> Result<Option<TableDescription>, CallError> {
         let request = self.client.describe_table().table_name(table);
-        match call("DescribeTable", table, || request.clone().send()).await {
+        let attempt = || {
+            let request = request.clone().customize();
+            request.config_override(within(time)).send()
+        };
+        match call("DescribeTable", table, attempt).await {
             Ok(answer) => Ok(answer.table),
             Err(error) if error.fault == Fault::NoSuchTable => Ok(None),
             Err(error) => Err(error),

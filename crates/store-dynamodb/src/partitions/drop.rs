@@ -1,19 +1,17 @@
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::Config;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::TableStatus;
 use crypt_keeper_domain::model::{Partition, PartitionState};
 use crypt_keeper_domain::ports::StoreError;
 use tokio::time::Instant;
 
-use crate::calls::{Calls, call};
+use crate::calls::{Calls, call, within};
 use crate::catalogue::Catalogue;
 use crate::error::{CallError, Fault};
 use crate::store::Core;
 
 /// How long one waits for a table to go. What is being deleted goes in any case. A server that
-/// deletes before it answers is given as long for that, too.
+/// counts a table before it describes it, and deletes it before it answers, is given as long for each.
 const GONE_WITHIN: Duration = Duration::from_secs(20);
 /// How soon one looks again, first and at most: twice as long from one time to the next.
 const LOOK_AFTER: Duration = Duration::from_millis(10);
@@ -38,19 +36,15 @@ impl Calls {
         let deadline = Instant::now() + GONE_WITHIN;
         let mut pause = LOOK_AFTER;
         loop {
-            let status = match self.describe(table).await? {
+            let status = match self.describe_within(table, GONE_WITHIN).await? {
                 None => return Ok(()),
                 Some(found) => found.table_status,
             };
             if status != Some(TableStatus::Deleting) {
                 let request = self.client.delete_table().table_name(table);
-                let patient = TimeoutConfig::builder()
-                    .operation_attempt_timeout(GONE_WITHIN)
-                    .operation_timeout(GONE_WITHIN)
-                    .build();
                 let attempt = || {
-                    let patient = Config::builder().timeout_config(patient.clone());
-                    request.clone().customize().config_override(patient).send()
+                    let request = request.clone().customize();
+                    request.config_override(within(GONE_WITHIN)).send()
                 };
                 match call("DeleteTable", table, attempt).await {
                     Ok(_) => continue,
