@@ -7,9 +7,7 @@ use crypt_keeper_domain::model::{
     ApiKeyId, AuditAction, AuditEntry, CallContext, Caller, DocumentId, Lifetime, ObjectKey,
     PageLimit, PageRequest, Partition, PartitionState, Record, RequestId, Timestamp,
 };
-use crypt_keeper_domain::ports::{
-    Change, DocumentFilter, DocumentWithEntries, PutOutcome, StoreError,
-};
+use crypt_keeper_domain::ports::{Change, DocumentFilter, DocumentWithEntries, PutOutcome};
 use tokio::task::JoinSet;
 
 use super::dynamodb::Templates;
@@ -20,8 +18,6 @@ use super::{Result, print};
 const BATCH: u64 = 200;
 /// Calls at once.
 const AT_ONCE: usize = 4;
-/// How long a drop may take in all.
-const DROPPED_WITHIN: Duration = Duration::from_secs(180);
 /// As many are listed as a page of the API has by default in `ckc`.
 const PAGE: usize = 50;
 
@@ -187,12 +183,7 @@ pub(crate) fn remove(database: &str, partition: &str) -> Result<()> {
             }
         }
         let began = Instant::now();
-        // Tried again, as the service's job does, where a server takes longer than a call may.
-        while let Err(error) = store.drop_partition(partition).await {
-            if !matches!(error, StoreError::Unavailable(_)) || began.elapsed() > DROPPED_WITHIN {
-                return Err(error.into());
-            }
-        }
+        store.drop_partition(partition).await?;
         Result::Ok(began.elapsed())
     })?;
     print(time.as_secs_f64() * 1e3)

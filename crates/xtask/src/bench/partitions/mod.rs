@@ -127,7 +127,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Measured> {
          many {} times on PostgreSQL and once on the others: medians. Files: what of it PostgreSQL \
          spent in `truncate` and `unlink`, by strace, which slows the rest a little. DynamoDB Local \
          keeps its tables in memory, in a SQLite database of its own; how long it takes to delete a \
-         table (longer than a call may, so the call is tried again) says nothing of Amazon's.\n\n{}\n\
+         table says nothing of Amazon's.\n\n{}\n\
          Pages of 50 from all over the partition, one after the other, through the store's own \
          API: medians.\n\n{}\n\
          `crypt-keeper copy --without-objects` to an empty target, from its start to its end: users, \
